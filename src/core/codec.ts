@@ -1,0 +1,63 @@
+import type { Signer } from './keys.ts'
+import type { Draft, Envelope, Issued, Rendering, TokenType, Unverified } from './token.ts'
+
+/** One token format. Reads with {@link parse}, writes with what {@link prepare} returns. */
+export interface Codec {
+  /** `jwt`, `x509`, `cwt`. */
+  readonly format: string
+  /** The `subject_token_type` URIs that it reads. */
+  readonly tokenTypes: readonly TokenType[]
+  /** JSON Schema of the options that the `format` and `encoding` stages may set, and of the kinds it writes. */
+  readonly kinds: readonly string[]
+  readonly encodings: { readonly [option: string]: object }
+  /**
+   * `undefined`: not mine. A throw: mine, and wrong.
+   *
+   * Checks form only: sizes, encoding, structure, repeated names. Believes nothing.
+   */
+  parse(envelope: Envelope): Unverified | undefined
+  /**
+   * Settles everything that is the same for each token of a profile. Called once, when the profile is loaded.
+   *
+   * @throws {@link DragomanError} `ERR_PROFILE_RENDERING` when this rendering cannot work, saying what would
+   */
+  prepare(rendering: Rendering): Writer
+}
+
+/** Writes the tokens of one profile. */
+export interface Writer {
+  readonly tokenType: TokenType
+  /** The output is an access token that its bearer can send to a resource server. */
+  readonly usage: 'access_token' | 'N_A'
+  /** At most one audience fits (RFC 8693 §2.1.1: several are then `invalid_target`). */
+  readonly singleAudience: boolean
+  /** The draft must be bound to a proved key, whole (X.509: the key goes into the certificate). */
+  readonly needsKey: boolean
+  /** Lays the token out: what is to be signed, and which claims the format could not carry. */
+  lay(draft: Draft, issuance: Issuance): Layout
+  /** Until when `signer` can sign for this format, in seconds; the CA's own notAfter for X.509. */
+  ceiling(signer: Signer): number | undefined
+}
+
+/** What the gateway adds of its own to a token. */
+export interface Issuance {
+  readonly issuer: string
+  readonly now: number
+  /** 16 random bytes: `jti`, `cti`, or the serial number. */
+  readonly id: Uint8Array
+  readonly signer: Signer
+}
+
+export interface Layout {
+  /** Claims that the format cannot carry, or carries changed. */
+  readonly losses: readonly Loss[]
+  readonly toBeSigned: Uint8Array
+  finish(signature: Uint8Array): Issued
+}
+
+/** One claim that did not make it into the target format as it was. */
+export interface Loss {
+  readonly claim: string
+  readonly became: 'lost' | 'converted'
+  readonly reason: string
+}

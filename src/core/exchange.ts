@@ -1,0 +1,87 @@
+import type { AuditSink } from './audit.ts'
+import type { Client, ClientMethod, RegisteredClient } from './client.ts'
+import type { Codec } from './codec.ts'
+import type { KeyStore } from './keys.ts'
+import type { Ledger } from './ledger.ts'
+import type { Profile, ProfileSet, TokenAcceptance } from './profile.ts'
+import type { Proof, ProofMethod } from './proof.ts'
+import type { ReplayStore } from './stores.ts'
+import type { Envelope, Token, TokenType, Verified } from './token.ts'
+import type { TrustStore } from './trust.ts'
+
+/** A token request, parsed and checked for form; RFC 8693 parameters as on the wire. Nothing in it is believed. */
+export interface TokenRequest {
+  /** Ours, unique; told to the client in `X-Request-Id`, and in the audit record. */
+  readonly id: string
+  readonly grant_type: string
+  readonly subject_token: string
+  readonly subject_token_type: TokenType
+  readonly actor_token: string | undefined
+  readonly actor_token_type: TokenType | undefined
+  readonly requested_token_type: TokenType | undefined
+  readonly audience: readonly string[]
+  readonly resource: readonly string[]
+  readonly scope: readonly string[] | undefined
+  /** An extension of ours: a PKCS#10 request, PEM or base64url DER, whose key the output is to be bound to. */
+  readonly csr: string | undefined
+  readonly client_id: string | undefined
+  readonly client_secret: string | undefined
+  readonly client_assertion: string | undefined
+  readonly client_assertion_type: string | undefined
+  /** The `Authorization` header. */
+  readonly authorization: string | undefined
+  /** Every `DPoP` header field. */
+  readonly dpop: readonly string[]
+  /** DER of the certificates shown in the TLS handshake, leaf first; the leaf's key has been proved there. */
+  readonly certificates: readonly Uint8Array[] | undefined
+}
+
+/** One request, from its parameters to its audit record. */
+export interface Exchange {
+  readonly id: string
+  /** Seconds since the epoch, read once. */
+  readonly now: number
+  readonly request: TokenRequest
+  readonly client: Verified<Client>
+  readonly profile: Profile
+  readonly subject: Verified<Token>
+  readonly actor: Verified<Token> | undefined
+  readonly proofs: readonly Verified<Proof>[]
+  /** Verifies one more token by rules of its own: one that was embedded in another. */
+  verify(envelope: Envelope, acceptance: TokenAcceptance): Promise<Verified<Token>>
+}
+
+/** What a successful exchange gives back. */
+export interface ExchangeResult {
+  readonly access_token: string
+  readonly issued_token_type: TokenType
+  readonly token_type: 'Bearer' | 'DPoP' | 'N_A'
+  /** Seconds. */
+  readonly expires_in: number
+  readonly scope: readonly string[] | undefined
+  /** The confirmation inside the token, as JWT `cnf` members, where there is one. */
+  readonly cnf: { readonly [method: string]: unknown } | undefined
+  readonly ledger: Ledger
+}
+
+/** Everything an exchange works with: one tenant's, shared with no other. */
+export interface Services {
+  readonly tenant: string
+  /** The issuer identifier (RFC 8414). */
+  readonly issuer: string
+  /** The URL of the token endpoint as clients see it. */
+  readonly tokenEndpoint: string
+  /** Seconds since the epoch. */
+  readonly clock: () => number
+  readonly random: (bytes: number) => Uint8Array
+  readonly clockSkew: number
+  readonly codecs: readonly Codec[]
+  readonly clientMethods: readonly ClientMethod[]
+  readonly proofMethods: readonly ProofMethod[]
+  readonly clients: { find(id: string): RegisteredClient | undefined }
+  readonly profiles: ProfileSet
+  readonly trust: TrustStore
+  readonly keys: KeyStore
+  readonly replay: ReplayStore
+  readonly audit: AuditSink
+}

@@ -1,0 +1,21 @@
+/** What became of one claim between input and output. */
+export interface LedgerEntry {
+  readonly claim: string
+  readonly became:
+    | 'kept'
+    | 'renamed'
+    | 'narrowed'
+    | 'mapped'
+    | 'hashed'
+    | 'embedded'
+    | 'converted'
+    | 'replaced'
+    | 'dropped'
+    | 'lost'
+    | 'added'
+  readonly to?: string | undefined
+  readonly reason?: string | undefined
+}
+
+/** The loss ledger: every claim of the input and of the output, once. */
+export type Ledger = readonly LedgerEntry[]

@@ -1,0 +1,103 @@
+import type { Writer } from './codec.ts'
+import type { Expression, Transform } from './stage.ts'
+import type { Rendering, TokenType } from './token.ts'
+
+/** Which tokens a profile takes in one role. */
+export interface TokenAcceptance {
+  readonly format: string
+  readonly types: readonly TokenType[]
+  /** The kind within the format; `undefined`: the plain kind only (an explicitly typed token of another kind refuses). */
+  readonly kind: string | undefined
+  /** Issuers, each one exact string; all must be in the tenant's trust. */
+  readonly issuers: readonly string[]
+  /** One of these must be in the token's audience; empty: the profile does not ask for one, by explicit setting. */
+  readonly audience: readonly string[]
+  /** Seconds. */
+  readonly clockSkew: number
+  /** Seconds from `iat` (or `nbf`); `undefined`: no limit beyond `exp`. */
+  readonly maxAge: number | undefined
+  /** Claims that must be there. */
+  readonly require: readonly string[]
+  /** Each token is taken once, until it expires. */
+  readonly singleUse: boolean
+  /** `holder`: a bound token comes with its key's proof. `audience`: its resource server presents it, with its own key. */
+  readonly presentedBy: 'holder' | 'audience'
+  readonly subjectFrom: string | undefined
+  readonly extendedKeyUsage: readonly string[] | undefined
+  /** Lowest acceptable signature algorithms; `undefined`: what the issuer is trusted with. */
+  readonly algorithms: readonly string[] | undefined
+}
+
+/** Who may use a profile, with what. */
+export interface Acceptance {
+  /** Client ids that it names. */
+  readonly clients: readonly string[]
+  /** The subject token stands for the authentication of its own workload, by explicit setting. */
+  readonly subjectTokenAuthenticates: boolean
+  readonly subject: TokenAcceptance
+  /** `undefined`: an `actor_token` is refused. */
+  readonly actor: TokenAcceptance | undefined
+  readonly targets: Targets
+}
+
+/** What may be asked for in `audience` and `resource`, and what the output says for it. */
+export interface Targets {
+  /** Requested value → audience of the output. Exact strings. */
+  readonly allowed: ReadonlyMap<string, string>
+  /** When nothing was asked for. */
+  readonly fallback: readonly string[]
+  /** Set by `danger_any_target`: any value passes as it is. */
+  readonly open: boolean
+}
+
+/** One step of a profile, as listed. */
+export interface Step {
+  readonly stage: string
+  /** Where it stands, such as `stages[2].validity`. */
+  readonly path: string
+  /** `undefined`: a writing stage, settled when the profile was loaded. */
+  readonly transform: Transform | undefined
+  /** The step is passed over when this is not true. */
+  readonly when: Expression | undefined
+}
+
+/** A declared translation, checked whole, prepared and frozen. */
+export interface Profile {
+  readonly name: string
+  readonly description: string | undefined
+  /** SHA-256 in hex of the profile's text and of every file it read. */
+  readonly digest: string
+  readonly accepts: Acceptance
+  readonly steps: readonly Step[]
+  readonly rendering: Rendering
+  readonly writer: Writer
+  /** Name of the signing key. */
+  readonly key: string
+  /** Every `danger_` option that is on, with the path where it stands. */
+  readonly dangers: ReadonlyMap<Danger, string>
+  /** Claims which refuse the exchange when they are lost. */
+  readonly mustKeep: readonly string[]
+  /** Seconds: the ceiling on a token's lifetime. */
+  readonly maxLifetime: number
+  /** How the subject appears in the audit record. */
+  readonly auditSubject: 'plain' | 'hashed' | 'absent'
+}
+
+/** Every exception to "never wider". An option of this name must be set for it. */
+export const dangers = {
+  danger_outlive_subject: 'the output may be valid longer than the subject token, up to the profile ceiling',
+  danger_start_earlier: 'the output may become valid before the subject token does',
+  danger_any_target: 'any audience or resource may be asked for',
+  danger_widen_scope: 'the output may carry scope that the subject token does not have',
+  danger_drop_act: 'the delegation history of the subject token may be left out',
+  danger_drop_confirmation: 'a sender-constrained token may become a bearer token',
+} as const
+
+export type Danger = keyof typeof dangers
+
+/** The profiles of one tenant. */
+export interface ProfileSet {
+  readonly all: readonly Profile[]
+  /** The profiles that name this client; for `undefined`, those whose subject token stands for authentication. */
+  for(clientId: string | undefined): readonly Profile[]
+}

@@ -1,0 +1,61 @@
+import type { Exchange } from './exchange.ts'
+import type { Draft, Rendering } from './token.ts'
+import type { Value, ValueMap } from './value.ts'
+
+/** What one stage does to the draft of one exchange. Returns a new draft; a throw refuses the exchange. */
+export type Transform = (draft: Draft, exchange: Exchange) => Draft | Promise<Draft>
+
+/**
+ * One translation, chosen and configured by a profile.
+ *
+ * A stage of the `meaning` phase says what the token says and runs for every exchange. A stage of the `writing` phase
+ * says how it is written; it runs once, when the profile is loaded, since nothing in it depends on the exchange.
+ */
+export interface Stage<Options = never> {
+  readonly name: string
+  readonly phase: 'meaning' | 'writing'
+  /** One sentence for the reference page. */
+  readonly summary: string
+  /** JSON Schema of its options, each with a `description`, and a `default` where it has one. */
+  readonly schema: object
+  /**
+   * Checks and settles everything that can be settled before the first exchange.
+   *
+   * @throws {@link DragomanError} `ERR_PROFILE_OPTION`, with the path of the option in `detail.path`
+   */
+  prepare(options: Options, setting: Setting): Prepared
+}
+
+export type Prepared =
+  | { readonly transform: Transform; readonly render?: undefined }
+  | { readonly render: (rendering: Rendering) => Rendering; readonly transform?: undefined }
+
+/** What a stage may ask for when it is prepared. */
+export interface Setting {
+  readonly profile: string
+  /** This gateway's issuer identifier. */
+  readonly issuer: string
+  /** Reads a file named in the profile, relative to it. */
+  readFile(name: string): string
+  /** A keyed-hash secret from the configuration, at least 32 bytes. */
+  secret(name: string): Uint8Array
+  /** Compiles an expression (CEL), with its limits. */
+  expression(source: string): Expression
+}
+
+/** A compiled expression: total cost bounded, no side effects. */
+export interface Expression {
+  readonly source: string
+  /** @throws {@link DragomanError} `ERR_PROFILE_EXPRESSION` when it cannot be evaluated on these variables */
+  evaluate(variables: ExpressionVariables): Value
+}
+
+export interface ExpressionVariables {
+  readonly claims: ValueMap
+  readonly subject: ValueMap
+  readonly actor: ValueMap
+  readonly client: ValueMap
+  readonly request: ValueMap
+  readonly proof: ValueMap
+  readonly now: number
+}

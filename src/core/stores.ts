@@ -1,0 +1,14 @@
+/**
+ * Remembers what may be used once. One per tenant; memory, or shared between gateways.
+ */
+export interface ReplayStore {
+  /**
+   * Claims `key` until `expiresAt` (seconds). `true`: first use. `false`: it was claimed before and has not expired.
+   *
+   * Atomic: of two calls with one key exactly one is `true`, wherever they run. Fails closed.
+   *
+   * @throws {@link DragomanError} `ERR_STORE_UNAVAILABLE` when it is full or cannot be reached
+   */
+  claim(key: string, expiresAt: number, now: number): boolean | Promise<boolean>
+  readonly size?: number
+}

@@ -1,0 +1,155 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { type Algorithm, algorithmNamed, algorithmsFor, type CryptoKey, cryptoKey } from '../core/algorithms.ts'
+import { DragomanError } from '../core/errors.ts'
+import type { PublicKey, VerificationKey } from '../core/keys.ts'
+import type { Value, ValueMap } from '../core/value.ts'
+import { isMap, map } from '../core/value.ts'
+import { fromBase64url } from './base64url.ts'
+
+/** RFC 7638 §3.2 and RFC 9964 §6: the members that make the key, in the order in which they are hashed. */
+const MEMBERS: { readonly [kty: string]: readonly string[] } = {
+  EC: ['crv', 'kty', 'x', 'y'],
+  OKP: ['crv', 'kty', 'x'],
+  RSA: ['e', 'kty', 'n'],
+  AKP: ['alg', 'kty', 'pub'],
+}
+
+const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
+
+// RFC 7518 §6.2.1.2: coordinates are as wide as the field, leading zeros kept.
+const EC_BYTES: { readonly [crv: string]: number } = { 'P-256': 32, 'P-384': 48, 'P-521': 66 }
+const AKP_BYTES: { readonly [alg: string]: number } = { 'ML-DSA-44': 1312, 'ML-DSA-65': 1952, 'ML-DSA-87': 2592 }
+
+const wrong = (expected: string): DragomanError => new DragomanError('ERR_TRUST_CONFIG', { detail: { expected } })
+
+/**
+ * The public key in a JWK (RFC 7517, 7518, 8037, 9964).
+ *
+ * Checks: kty, curve and algorithm known; every member canonical base64url of its exact width; no private member
+ * (Node takes the public half of a private JWK without a word); the point on its curve; RSA size.
+ * Does NOT look at `use`, `key_ops`, `alg` of non-AKP keys, `kid`, `x5c`: {@link verificationKey} does.
+ *
+ * @throws {@link DragomanError} `ERR_TRUST_CONFIG`, `detail.expected` saying what a usable JWK has
+ */
+export function publicKeyFromJwk(jwk: Value | undefined): PublicKey {
+  if (!isMap(jwk)) throw wrong('a JWK object')
+  const kty = jwk['kty']
+  const members = typeof kty === 'string' && Object.hasOwn(MEMBERS, kty) ? MEMBERS[kty] : undefined
+  if (!members) throw wrong('kty EC, OKP, RSA or AKP')
+  if (PRIVATE.some((name) => jwk[name] !== undefined)) throw wrong('a public JWK, without private members')
+  const plain: Record<string, string> = {}
+  for (const name of members) {
+    const member = jwk[name]
+    if (typeof member !== 'string') throw wrong(`JWK member ${name} as text`)
+    plain[name] = member
+  }
+  checkWidths(plain)
+  let key: KeyObject
+  try {
+    key = createPublicKey({ key: plain as import('node:crypto').JsonWebKey, format: 'jwk' })
+  } catch (cause) {
+    throw new DragomanError('ERR_TRUST_CONFIG', { cause, detail: { expected: 'a valid public key' } })
+  }
+  return publicKey(key)
+}
+
+function checkWidths(jwk: { readonly [name: string]: string }): void {
+  const width = (name: string): number => {
+    const bytes = fromBase64url(jwk[name] ?? '')
+    if (!bytes) throw wrong(`JWK member ${name} as canonical base64url`)
+    return bytes.length
+  }
+  switch (jwk['kty']) {
+    case 'EC': {
+      const bytes = EC_BYTES[jwk['crv'] ?? '']
+      if (bytes === undefined) throw wrong('crv P-256, P-384 or P-521')
+      if (width('x') !== bytes || width('y') !== bytes) throw wrong(`coordinates of ${bytes} bytes`)
+      return
+    }
+    case 'OKP':
+      if (jwk['crv'] !== 'Ed25519' || width('x') !== 32) throw wrong('crv Ed25519 and x of 32 bytes')
+      return
+    case 'AKP':
+      if (width('pub') !== AKP_BYTES[jwk['alg'] ?? '']) throw wrong('alg ML-DSA-44, -65 or -87 and pub of its length')
+      return
+    default: {
+      width('e')
+      const bytes = fromBase64url(jwk['n'] ?? '')
+      // RFC 7518 §6.3.1.1: no leading zero octet, so that one modulus has one text.
+      if (!bytes || bytes[0] === 0) throw wrong('n as canonical base64url without leading zero octet')
+    }
+  }
+}
+
+/** A public key with its canonical JWK and thumbprint, both from the parsed key, never from text received. */
+export function publicKey(key: KeyObject): PublicKey {
+  let jwk: ValueMap | undefined
+  let jkt: string | undefined
+  const canonical = () => {
+    jwk ??= exportJwk(key)
+    return jwk
+  }
+  return {
+    key,
+    get jwk() {
+      return canonical()
+    },
+    get jkt() {
+      jkt ??= createHash('sha256').update(JSON.stringify(canonical())).digest('base64url')
+      return jkt
+    },
+  }
+}
+
+function exportJwk(key: KeyObject): ValueMap {
+  const jwk = key.export({ format: 'jwk' }) as ValueMap
+  const members = MEMBERS[String(jwk['kty'])]
+  if (!members) throw wrong('a key of type EC, Ed25519, RSA or ML-DSA')
+  return map(members.map((name) => [name, jwk[name] ?? '']))
+}
+
+/** RFC 7638 thumbprint of a public JWK, over the key as parsed. */
+export const jwkThumbprint = (jwk: Value | undefined): string => publicKeyFromJwk(jwk).jkt
+
+/**
+ * A key that may verify with those of `allowed` that fit it; `undefined` when none does.
+ * `alg` narrows them to one: one key, one algorithm (RFC 8725 §3.1).
+ */
+export function verificationKey(
+  key: PublicKey,
+  allowed: readonly Algorithm[],
+  { kid, alg }: { kid?: string | undefined; alg?: string | undefined } = {},
+): VerificationKey | undefined {
+  const declared = alg === undefined ? undefined : algorithmNamed(alg)
+  if (alg !== undefined && declared === undefined) return undefined
+  const usable = algorithmsFor(key.key).filter((a) => allowed.includes(a) && (!declared || declared === a))
+  if (usable.length === 0) return undefined
+  const forms = new Map<Algorithm, CryptoKey>(usable.map((a) => [a, cryptoKey(a, key.key)]))
+  return {
+    kid,
+    algorithms: usable,
+    publicKey: key,
+    cryptoKey: (algorithm) => {
+      const form = forms.get(algorithm)
+      if (!form) throw new TypeError(`the key is not for ${algorithm.name}`)
+      return form
+    },
+  }
+}
+
+/**
+ * The verification key in one entry of a JWK Set; `undefined` for keys that are not for verifying or of an unknown kind.
+ * Honours `use`, `key_ops` and `alg`.
+ */
+export function verificationKeyFromJwk(jwk: Value, allowed: readonly Algorithm[]): VerificationKey | undefined {
+  if (!isMap(jwk) || typeof jwk['kty'] !== 'string' || !Object.hasOwn(MEMBERS, jwk['kty'])) return undefined
+  const { use, key_ops: operations, alg, kid } = jwk
+  // `jwt-svid` is what SPIFFE bundles write for a signature key (SPIFFE JWT-SVID §6.2).
+  if (use !== undefined && use !== 'sig' && use !== 'jwt-svid') return undefined
+  if (Array.isArray(operations) && !operations.includes('verify')) return undefined
+  const text = (value: Value | undefined) => (typeof value === 'string' ? value : undefined)
+  return verificationKey(publicKeyFromJwk(jwk), allowed, { kid: text(kid), alg: text(alg) })
+}
+
+/** Whether two keys are the same key. */
+export const sameKey = (left: PublicKey, right: PublicKey): boolean => left.jkt === right.jkt
