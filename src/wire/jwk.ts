@@ -46,7 +46,7 @@ export function publicKeyFromJwk(jwk: Value | undefined): PublicKey {
   checkWidths(plain)
   let key: KeyObject
   try {
-    key = createPublicKey({ key: plain as import('node:crypto').JsonWebKey, format: 'jwk' })
+    key = createPublicKey({ key: plain, format: 'jwk' })
   } catch (cause) {
     throw new DragomanError('ERR_TRUST_CONFIG', { cause, detail: { expected: 'a valid public key' } })
   }

@@ -1,0 +1,20 @@
+import type { TokenType } from './token.ts'
+
+const oauth = (name: string): TokenType => `urn:ietf:params:oauth:token-type:${name}`
+
+/** Token type URIs (RFC 8693 §3, and for the formats without a registered one our own). */
+export const tokenTypes = {
+  accessToken: oauth('access_token'),
+  idToken: oauth('id_token'),
+  jwt: oauth('jwt'),
+  /** JSON array of base64 DER certificates, leaf first, or the fixed string `mtls_client_certificate`. */
+  mtls: oauth('mtls'),
+  /** PEM certificates, leaf first. */
+  x509: 'urn:dragoman:token-type:x509',
+  /** One certificate: base64url of its DER, without padding. */
+  x509Der: 'urn:dragoman:token-type:x509-der',
+  /** base64url of the CBOR, without padding. */
+  cwt: 'urn:dragoman:token-type:cwt',
+} as const
+
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
