@@ -49,6 +49,8 @@ export interface AuditRecord {
 /** Where audit records go. */
 export interface AuditSink {
   write(record: AuditRecord): void
+  /** `false`: records cannot be written, so nothing may be exchanged. */
+  healthy?(): boolean
   /** Opens the file again, after it was moved away (SIGHUP). */
   reopen?(): void
   close?(): Promise<void>

@@ -78,6 +78,8 @@ export interface Services {
   readonly codecs: readonly Codec[]
   readonly clientMethods: readonly ClientMethod[]
   readonly proofMethods: readonly ProofMethod[]
+  /** Names of the algorithms accepted in proofs of possession. */
+  readonly proofAlgorithms: readonly string[]
   readonly clients: { find(id: string): RegisteredClient | undefined }
   readonly profiles: ProfileSet
   readonly trust: TrustStore

@@ -18,6 +18,8 @@ export interface Unverified {
   /** Who it says signed it, one exact string; `undefined` where the format cannot say (X.509). */
   readonly issuer: string | undefined
   readonly hint: KeyHint
+  /** The trust domain of a SPIFFE ID in `sub`, which finds the issuer of a JWT-SVID. */
+  readonly trustDomain?: string | undefined
   /**
    * Checks the signature, and everything in the format's own rules, against one issuer.
    *
@@ -128,6 +130,8 @@ export interface Note {
   readonly claim: string
   readonly became: 'renamed' | 'narrowed' | 'hashed' | 'embedded' | 'mapped' | 'converted'
   readonly to?: string | undefined
+  /** Of a mapped scope: the scope it stands for. */
+  readonly from?: string | undefined
 }
 
 /** How the output is written: settled when the profile is loaded, the same for each of its tokens. */

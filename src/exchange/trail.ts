@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import type { AuditRecord, TraceEntry } from '../core/audit.ts'
+import type { Client } from '../core/client.ts'
+import { DragomanError, errors } from '../core/errors.ts'
+import type { Services, TokenRequest } from '../core/exchange.ts'
+import type { Ledger } from '../core/ledger.ts'
+import type { Profile } from '../core/profile.ts'
+import type { Proof } from '../core/proof.ts'
+import type { Draft, Issued, Token } from '../core/token.ts'
+
+/** What one exchange leaves behind it, gathered as it goes and turned into one record at the end. */
+export interface Trail {
+  client?: Client
+  profile?: Profile
+  subject?: Token
+  actor?: Token
+  proofs: readonly Proof[]
+  draft?: Draft
+  issued?: Issued
+  ledger?: Ledger
+  readonly trace: TraceEntry[]
+  /** Notes that a step went through. */
+  passed(step: string): void
+  /** Notes a refusal, under the step that was under way, and gives back the error to throw. */
+  refuse(error: unknown): DragomanError
+  /** The step under way, for the trace of a refusal. */
+  step: string
+  path: string | undefined
+  record(): AuditRecord
+}
+
+export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequest>, services: Services): Trail {
+  const started = performance.now()
+  const trace: TraceEntry[] = []
+  let refusal: DragomanError | undefined
+  const trail: Trail = {
+    proofs: [],
+    trace,
+    step: 'read',
+    path: undefined,
+    passed(step) {
+      trace.push({ step, outcome: 'passed' })
+    },
+    refuse(error) {
+      refusal = error instanceof DragomanError ? error : new DragomanError('ERR_INTERNAL', { cause: error })
+      const { step, path } = trail
+      trace.push({ step, outcome: 'refused', ...(path && { path }), detail: { code: refusal.code, ...refusal.detail } })
+      return refusal
+    },
+    record: () => ({
+      time: new Date(services.clock() * 1000).toISOString(),
+      event: 'exchange',
+      id: request.id,
+      tenant: services.tenant,
+      ...(refusal
+        ? { result: 'refused', code: refusal.code, error: errors[refusal.code].error }
+        : { result: 'issued' }),
+      client: trail.client?.id,
+      client_method: trail.client?.method,
+      profile: trail.profile?.name,
+      profile_digest: trail.profile?.digest,
+      subject: subjectOf(trail),
+      subject_issuer: trail.subject?.provenance.issuer,
+      actor: identityOf(trail.actor, trail.profile),
+      input_sha256: digestOf(request.subject_token),
+      actor_sha256: digestOf(request.actor_token),
+      ...(trail.issued && outputOf(trail.issued, trail.draft)),
+      proofs: trail.proofs.length > 0 ? trail.proofs.map((proof) => proof.method) : undefined,
+      trace,
+      ledger: trail.ledger,
+      duration_us: Math.round((performance.now() - started) * 1000),
+    }),
+  }
+  return trail
+}
+
+function outputOf(issued: Issued, draft: Draft | undefined): Partial<AuditRecord> {
+  return {
+    output_sha256: digestOf(issued.raw),
+    output_id: issued.id,
+    issued_token_type: issued.tokenType,
+    audience: draft?.validity.audience,
+    scope: draft?.validity.scope,
+    expires_at: draft?.validity.expiresAt,
+  }
+}
+
+const subjectOf = (trail: Trail): string | undefined => identityOf(trail.subject, trail.profile)
+
+/** A subject as the profile wants it recorded; hashed over issuer and subject, since a name alone means nothing. */
+function identityOf(token: Token | undefined, profile: Profile | undefined): string | undefined {
+  const subject = token?.claims['sub']
+  if (token === undefined || typeof subject !== 'string' || profile?.auditSubject === 'absent') return undefined
+  if (profile?.auditSubject === 'plain') return subject
+  return `sha256:${digestOf(`${token.provenance.issuer}\0${subject}`)}`
+}
+
+const digestOf = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : createHash('sha256').update(text).digest('hex')

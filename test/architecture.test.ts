@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = resolve(import.meta.dirname, '../src')
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+
+/** What each folder may import, beside itself: the table of docs/architecture.md. */
+const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
+  core: [],
+  wire: ['core'],
+  codecs: ['core', 'wire'],
+  stages: ['core'],
+  expressions: ['core'],
+  trust: ['core', 'wire'],
+  clients: ['core'],
+  proofs: ['core', 'wire'],
+  keys: ['core', 'wire'],
+  stores: ['core'],
+  audit: ['core'],
+  profiles: ['core'],
+  exchange: ['core'],
+  gateway: ['core', 'exchange', 'wire'],
+}
+
+/** Files at the top put the folders together; `cli/` stands above them. */
+const TOP = 'top'
+
+/** Packages that live behind one folder. */
+const PACKAGES: { readonly [name: string]: readonly string[] } = {
+  fastify: ['gateway'],
+  'prom-client': ['gateway'],
+  '@marcbachmann/cel-js': ['expressions'],
+  yaml: ['profiles'],
+  ajv: ['profiles'],
+}
+
+const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? TOP) : TOP)
+
+function importsOf(file: string): readonly string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return [...text.matchAll(/(?:\bimport\s*\(\s*|\b(?:from|import)\s+)'([^']+)'/g)].flatMap((match) => match[1] ?? [])
+}
+
+const edges = files.flatMap((file) =>
+  importsOf(file)
+    .filter((target) => target.startsWith('.'))
+    .map((target) => ({ from: file, to: relative(root, resolve(root, dirname(file), target)) })),
+)
+
+describe('architecture', () => {
+  it('imports only downward', () => {
+    const wrong = edges.filter(({ from, to }) => {
+      const folder = folderOf(from)
+      const target = folderOf(to)
+      if (folder === target || folder === TOP || folder === 'cli' || folder === 'config') return false
+      return !(MAY_IMPORT[folder] ?? []).includes(target)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('keeps codecs apart from each other, and key stores', () => {
+    const group = (file: string) => file.split('/').slice(0, 2).join('/')
+    const inGroup = (file: string) => /^(codecs|keys)\/[^/]+\//.test(file)
+    const wrong = edges.filter(({ from, to }) => inGroup(from) && inGroup(to) && group(from) !== group(to))
+    expect(wrong).toEqual([])
+  })
+
+  it('has no cycle of imports', () => {
+    const graph = new Map<string, string[]>()
+    for (const file of files) {
+      const text = readFileSync(join(root, file), 'utf8')
+      // Types are gone at run time, so only imports that load a module count.
+      const loaded = [...text.matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+'(\.[^']+)'/gm)].flatMap((m) => m[1] ?? [])
+      graph.set(
+        file,
+        loaded.map((target) => relative(root, resolve(root, dirname(file), target))),
+      )
+    }
+    const done = new Set<string>()
+    const visit = (file: string, path: readonly string[]): readonly string[] | undefined => {
+      if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+      if (done.has(file)) return undefined
+      for (const next of graph.get(file) ?? []) {
+        const cycle = visit(next, [...path, file])
+        if (cycle) return cycle
+      }
+      done.add(file)
+      return undefined
+    }
+    expect(files.map((file) => visit(file, [])).find((cycle) => cycle !== undefined)).toBeUndefined()
+  })
+
+  it('keeps each package behind one folder', () => {
+    const wrong = files.flatMap((file) =>
+      importsOf(file)
+        .filter((target) => !target.startsWith('.') && !target.startsWith('node:'))
+        .filter((target) => {
+          const owners = PACKAGES[target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/')]
+          return !owners?.includes(folderOf(file))
+        })
+        .map((target) => ({ file, target })),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('makes Verified values in exchange/ alone', () => {
+    const makers = files.filter((file) => /\bas Verified\b|\bas unknown as Verified\b/.test(readFileSync(join(root, file), 'utf8')))
+    expect(makers).toEqual(['exchange/verified.ts'])
+    const callers = edges.filter(({ to }) => to === 'exchange/verified.ts').map(({ from }) => folderOf(from))
+    expect(new Set(callers)).toEqual(new Set(['exchange']))
+  })
+})
