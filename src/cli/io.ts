@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+
+/** What a command talks to: replaced in tests. */
+export interface Io {
+  /** Standard input, whole. */
+  input(): Promise<string>
+  out(text: string): void
+  error(text: string): void
+  readonly terminal: boolean
+}
+
+export const processIo: Io = {
+  async input() {
+    return readFileSync(0, 'latin1')
+  },
+  out(text) {
+    process.stdout.write(text)
+  },
+  error(text) {
+    process.stderr.write(text)
+  },
+  terminal: process.stdin.isTTY === true,
+}
+
+/** Exit codes, the same for every command. */
+export const exit = {
+  done: 0,
+  /** The exchange, or what was looked at, was refused. */
+  refused: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  /** Something outside failed: a file, a port, an issuer. */
+  outside: 3,
+} as const
+
+/** A wrong command line: the message is shown with the command's usage. */
+export class UsageError extends Error {}
+
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  readonly usage: string
+  readonly example: string
+  readonly options: readonly (readonly [string, string])[]
+  run(args: readonly string[], io: Io): Promise<number>
+}

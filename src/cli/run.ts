@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+import { DragomanError } from '../core/errors.ts'
+import { describeFailure } from './describe.ts'
+import { devCommand } from './dev/dev.ts'
+import { inspectCommand } from './inspect/inspect.ts'
+import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
+import { serveCommand } from './serve.ts'
+import { translateCommand } from './translate.ts'
+
+const commands: readonly Command[] = [devCommand, serveCommand, translateCommand, inspectCommand]
+
+/** Runs one command line and resolves with its exit code. */
+export async function run(args: readonly string[], io: Io = processIo): Promise<number> {
+  const [name, ...rest] = args
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    io.out(overview())
+    return name === undefined ? exit.usage : exit.done
+  }
+  if (name === '--version' || name === 'version') {
+    io.out(`${version()}\n`)
+    return exit.done
+  }
+  const command = commands.find((candidate) => candidate.name === name)
+  if (command === undefined) {
+    io.error(`dragoman: there is no command ${JSON.stringify(name)}\n\n${overview()}`)
+    return exit.usage
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(help(command))
+    return exit.done
+  }
+  try {
+    return await command.run(rest, io)
+  } catch (error) {
+    if (error instanceof UsageError || isArgumentError(error)) {
+      io.error(`dragoman ${name}: ${error.message}\n\n${help(command)}`)
+      return exit.usage
+    }
+    io.error(`dragoman ${name}: ${describeFailure(error)}\n`)
+    return error instanceof DragomanError && !error.code.endsWith('_UNAVAILABLE') ? exit.refused : exit.outside
+  }
+}
+
+/** The version of the package. */
+export function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+const isArgumentError = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')
+
+const overview = (): string =>
+  [
+    'dragoman: translates a token of one trust domain into a token of another (RFC 8693)',
+    '',
+    'usage: dragoman <command> [options]',
+    '',
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`),
+    '',
+    'dragoman <command> --help shows its options and an example.',
+    '',
+  ].join('\n')
+
+const help = ({ name, summary, usage, example, options }: Command): string =>
+  [
+    `dragoman ${name}: ${summary}`,
+    '',
+    `usage: dragoman ${name} ${usage}`,
+    ...(options.length > 0 ? ['', ...options.map(([flag, meaning]) => `  ${flag.padEnd(24)} ${meaning}`)] : []),
+    '',
+    `example: ${example}`,
+    '',
+  ].join('\n')
