@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { DragomanError } from '../core/errors.ts'
+import { version } from '../version.ts'
 import { describeFailure } from './describe.ts'
 import { devCommand } from './dev/dev.ts'
 import { inspectCommand } from './inspect/inspect.ts'
@@ -39,12 +39,6 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
     io.error(`dragoman ${name}: ${describeFailure(error)}\n`)
     return error instanceof DragomanError && !error.code.endsWith('_UNAVAILABLE') ? exit.refused : exit.outside
   }
-}
-
-/** The version of the package. */
-export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 const isArgumentError = (error: unknown): error is Error =>

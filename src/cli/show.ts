@@ -1,7 +1,7 @@
 import type { AuditRecord, TraceEntry } from '../core/audit.ts'
-import type { Ledger, LedgerEntry } from '../core/ledger.ts'
-import { errors } from '../core/errors.ts'
 import type { ErrorCode } from '../core/errors.ts'
+import { errors } from '../core/errors.ts'
+import type { Ledger, LedgerEntry } from '../core/ledger.ts'
 
 /** One exchange told to a person: what came of it, what happened to each claim, and each step on request. */
 export function showRecord(record: AuditRecord, { trace = false }: { trace?: boolean } = {}): string {
@@ -23,7 +23,8 @@ function whyRefused({ code, trace }: AuditRecord): readonly string[] {
   const { code: _, ...detail } = entry?.detail ?? {}
   const lines = [`  at     ${entry?.path ?? entry?.step ?? 'unknown'}`, `  cause  ${reason.cause}`]
   for (const [name, value] of Object.entries(detail)) {
-    if (value !== undefined) lines.push(`         ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    if (value !== undefined)
+      lines.push(`         ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
   }
   return [...lines, `  cure   ${reason.cure}`]
 }

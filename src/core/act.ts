@@ -29,9 +29,14 @@ export function actDepth(act: Value | undefined): number {
   return depth
 }
 
-/** `actor` as the newest, outermost entry, with everything earlier unchanged inside it (RFC 8693 §4.1). */
+/**
+ * `actor` as the newest, outermost entry, with everything earlier unchanged inside it (RFC 8693 §4.1).
+ *
+ * @throws `ERR_TOKEN_ACT` when that is too deep or too big, or when nothing in `actor` says who it is
+ */
 export function prependActor(actor: ValueMap, earlier: Value | undefined): ValueMap {
   const entries = Object.entries(actor).filter(([name]) => !NOT_IN_ACT.has(name))
+  if (entries.length === 0) throw new DragomanError('ERR_TOKEN_ACT', { detail: { expected: 'an actor that is named' } })
   const act = map(earlier === undefined ? entries : [...entries, ['act', earlier]])
   actDepth(act)
   return act

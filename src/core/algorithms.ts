@@ -29,6 +29,8 @@ export interface Algorithm {
 // RFC 7518 §3.3 and RFC 8725 §3.5: RSA keys below 2048 bits are refused; above 8192 verification costs too much.
 export const RSA_MIN_BITS = 2048
 export const RSA_MAX_BITS = 8192
+// A verification costs as much as the exponent is long. FIPS 186-5 appendix A.1.1 has it below 2^256.
+const RSA_EXPONENT_LIMIT = 2n ** 256n
 
 const NULL = Uint8Array.of(0x05, 0x00)
 
@@ -135,7 +137,7 @@ export const coseAlgorithm = (id: number): Algorithm | undefined => byCose.get(i
 /**
  * Whether `key` is of the type, curve and size that `algorithm` demands.
  *
- * Checks RSA keys for 2048 to 8192 bits and an odd exponent of at least 3. Does NOT look at private or public.
+ * Checks RSA keys for 2048 to 8192 bits and an odd exponent from 3 up to 2^256. Does NOT look at private or public.
  */
 export function fits(algorithm: Algorithm, key: KeyObject): boolean {
   if (key.asymmetricKeyType !== algorithm.keyType) return false
@@ -148,6 +150,7 @@ export function fits(algorithm: Algorithm, key: KeyObject): boolean {
     modulusLength >= RSA_MIN_BITS &&
     modulusLength <= RSA_MAX_BITS &&
     publicExponent >= 3n &&
+    publicExponent < RSA_EXPONENT_LIMIT &&
     publicExponent % 2n === 1n
   )
 }

@@ -38,6 +38,39 @@ export const errors = {
     'The token endpoint was called with another method than POST.',
     'Send a POST request.',
   ),
+  ERR_REQUEST_ENDPOINT: reason(
+    'invalid_request',
+    404,
+    'no such endpoint',
+    'No tenant has an endpoint at this path, or several share the path and none has this host.',
+    'Take the URLs from the metadata of the issuer.',
+  ),
+  ERR_REQUEST_READ_ONLY: reason(
+    'invalid_request',
+    405,
+    'use GET',
+    'A published document was asked for with another method than GET.',
+    'Send a GET request.',
+  ),
+  ERR_REQUEST_HTTP: badRequest(
+    'the request cannot be read',
+    'What arrived on the connection is not an HTTP request that can be answered.',
+    'Send HTTP/1.1, to the listener that speaks TLS if it is to be HTTPS.',
+  ),
+  ERR_REQUEST_HEADERS: reason(
+    'invalid_request',
+    431,
+    'the header fields are too large',
+    'The header fields exceed the limit of the listener. A DPoP proof with an ML-DSA key alone takes 6 to 11 KiB.',
+    'Send smaller header fields.',
+  ),
+  ERR_REQUEST_TIMEOUT: reason(
+    'invalid_request',
+    408,
+    'the request took too long',
+    'The request did not arrive whole within the time that the listener gives it.',
+    'Send header and body without pause.',
+  ),
   ERR_REQUEST_MEDIA_TYPE: badRequest(
     'the body must be application/x-www-form-urlencoded',
     'The request has another media type, often JSON.',
@@ -439,6 +472,18 @@ export const errors = {
     'the DPoP proof is not acceptable',
     'A proof with this `jti` has been used.',
     'Make a new proof for each request.',
+  ),
+  ERR_PROOF_NONCE: reason(
+    'use_dpop_nonce',
+    400,
+    'a DPoP nonce is required',
+    'The proof has no nonce, or one that was given too long ago (RFC 9449 section 8).',
+    'Make a new proof with the value of the DPoP-Nonce header.',
+  ),
+  ERR_PROOF_CERTIFICATE: badRequest(
+    'the client certificate cannot be used',
+    'The certificate of the TLS handshake is not strict DER, or has a key of a kind that is not accepted.',
+    'Connect with another certificate, or with none; `detail` says what was wrong.',
   ),
   ERR_PROOF_REQUIRED: badRequest(
     'a proof of possession is required',

@@ -74,7 +74,7 @@ export interface Profile {
   /** Name of the signing key. */
   readonly key: string
   /** Every `danger_` option that is on, with the path where it stands. */
-  readonly dangers: ReadonlyMap<Danger, string>
+  readonly dangers: ReadonlyMap<string, string>
   /** Claims which refuse the exchange when they are lost. */
   readonly mustKeep: readonly string[]
   /** Seconds: the ceiling on a token's lifetime. */
@@ -83,7 +83,7 @@ export interface Profile {
   readonly auditSubject: 'plain' | 'hashed' | 'absent'
 }
 
-/** Every exception to "never wider". An option of this name must be set for it. */
+/** Every exception to "never wider", and what else should be read twice. An option of this name must be set for it. */
 export const dangers = {
   danger_outlive_subject: 'the output may be valid longer than the subject token, up to the profile ceiling',
   danger_start_earlier: 'the output may become valid before the subject token does',
@@ -91,6 +91,7 @@ export const dangers = {
   danger_widen_scope: 'the output may carry scope that the subject token does not have',
   danger_drop_act: 'the delegation history of the subject token may be left out',
   danger_drop_confirmation: 'a sender-constrained token may become a bearer token',
+  danger_embed_bearer: 'a subject token that is bound to no key may be carried whole inside the output',
 } as const
 
 export type Danger = keyof typeof dangers

@@ -1,3 +1,4 @@
+import type { AcceptanceDefaults } from './acceptance.ts'
 import type { Exchange } from './exchange.ts'
 import type { Draft, Rendering } from './token.ts'
 import type { Value, ValueMap } from './value.ts'
@@ -35,6 +36,8 @@ export interface Setting {
   readonly profile: string
   /** This gateway's issuer identifier. */
   readonly issuer: string
+  /** For a stage that takes tokens itself: what stands where its `accept` says nothing. */
+  readonly acceptance: AcceptanceDefaults
   /** Reads a file named in the profile, relative to it. */
   readFile(name: string): string
   /** A keyed-hash secret from the configuration, at least 32 bytes. */
@@ -46,6 +49,8 @@ export interface Setting {
 /** A compiled expression: total cost bounded, no side effects. */
 export interface Expression {
   readonly source: string
+  /** The CEL type of its result as far as it is known without running it: `bool`, `string`, …, `dyn`. */
+  readonly type?: string
   /** @throws {@link DragomanError} `ERR_PROFILE_EXPRESSION` when it cannot be evaluated on these variables */
   evaluate(variables: ExpressionVariables): Value
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { TokenType } from './token.ts'
 
 const oauth = (name: string): TokenType => `urn:ietf:params:oauth:token-type:${name}`
@@ -18,3 +19,12 @@ export const tokenTypes = {
 } as const
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
+/**
+ * The digests of {@link Provenance}: of the signed bytes, and the replay key, which is over issuer, format and identifier
+ * where there is one. Never over a token's text: an ECDSA signature has a twin that verifies too.
+ */
+export function tokenDigests(issuer: string, format: string, id: string | undefined, signed: Uint8Array) {
+  const digest = hash('sha256', signed, 'hex')
+  return { digest, replayKey: id === undefined ? digest : hash('sha256', `${issuer}\0${format}\0${id}`, 'hex') }
+}

@@ -45,6 +45,13 @@ export function without(record: ValueMap, names: ReadonlySet<string> | readonly 
   return map(Object.entries(record).filter(([name]) => !gone.has(name)))
 }
 
+/** Makes a value unchangeable, all the way down. Bytes stay as they are: JavaScript cannot freeze them. */
+export function freeze<T extends Value>(value: T): T {
+  if (typeof value !== 'object' || value === null || isBytes(value)) return value
+  for (const item of Object.values(value)) freeze(item)
+  return Object.freeze(value)
+}
+
 /** Deep equality of neutral values: text by code unit, bytes by content, records whatever their order. */
 export function sameValue(left: Value | undefined, right: Value | undefined): boolean {
   if (left === right) return true

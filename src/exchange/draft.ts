@@ -1,7 +1,6 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
-import type { Signer } from '../core/keys.ts'
-import type { Draft } from '../core/token.ts'
+import type { Confirmation, Draft } from '../core/token.ts'
 import type { Value } from '../core/value.ts'
 import { map } from '../core/value.ts'
 
@@ -11,21 +10,29 @@ import { map } from '../core/value.ts'
  */
 const CARRIED = ['sub', 'act', 'auth_time', 'acr', 'amr'] as const
 
+/** What bounds a token beside the tokens that it is made from. */
+export interface Bounds {
+  /** What was asked for, as the profile translates it. */
+  readonly audience: readonly string[]
+  /** Until when the signing key can sign, in seconds; `undefined`: no such end. */
+  readonly ceiling: number | undefined
+}
+
 /**
  * The draft that the first stage gets.
  *
- * Audience: what was asked for, as the profile translates it. Expiry: the earliest of subject, actor, signing CA and the
- * profile's ceiling. Not before: the subject's and the actor's. Scope: what was asked for and the subject has; a subject
- * token without scope gives none, and nothing asked for is not everything.
+ * Audience: what was asked for. Expiry: the earliest of subject, actor, signing CA and the profile's ceiling. Not before:
+ * the subject's and the actor's. Scope: what was asked for and the subject has; a subject token without scope gives
+ * none, and nothing asked for is not everything. Confirmation: the subject's, or without one that of a DPoP proof.
  */
-export function startDraft(exchange: Exchange, audience: readonly string[], signer: Signer): Draft {
+export function startDraft(exchange: Exchange, { audience, ceiling }: Bounds): Draft {
   const { subject, actor, now, profile, request } = exchange
-  const ends = [
-    subject.validity.expiresAt,
-    actor?.validity.expiresAt,
-    profile.writer.ceiling(signer),
-    now + profile.maxLifetime,
-  ]
+  if (ceiling !== undefined && ceiling <= now) {
+    throw new DragomanError('ERR_KEY_UNAVAILABLE', {
+      detail: { key: profile.key, expected: 'a signing certificate that has not expired' },
+    })
+  }
+  const ends = [subject.validity.expiresAt, actor?.validity.expiresAt, ceiling, now + profile.maxLifetime]
   const starts = [subject.validity.notBefore, actor?.validity.notBefore].filter((time) => time !== undefined)
   const expiresAt = Math.floor(Math.min(...ends.filter((time) => time !== undefined)))
   const notBefore = starts.length > 0 ? Math.ceil(Math.max(...starts)) : undefined
@@ -33,13 +40,14 @@ export function startDraft(exchange: Exchange, audience: readonly string[], sign
     // Possible within the clock skew: what would be issued is dead already.
     throw new DragomanError('ERR_TOKEN_EXPIRED', { detail: { expected: `after ${now}`, actual: expiresAt } })
   }
+  const claims = CARRIED.flatMap((name): [string, Value][] => {
+    const value = subject.claims[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  // RFC 8693 §4.3, RFC 9068 §2.2: an access token names the client that asked for it.
+  if (profile.writer.usage === 'access_token') claims.push(['client_id', exchange.client.id])
   return {
-    claims: map(
-      CARRIED.flatMap((name): [string, Value][] => {
-        const value = subject.claims[name]
-        return value === undefined ? [] : [[name, value]]
-      }),
-    ),
+    claims: map(claims),
     validity: {
       issuedAt: now,
       notBefore,
@@ -47,7 +55,7 @@ export function startDraft(exchange: Exchange, audience: readonly string[], sign
       audience,
       scope: startScope(request.scope, subject.validity.scope),
     },
-    confirmation: subject.confirmation,
+    confirmation: startConfirmation(exchange),
     embedded: [],
     notes: [],
   }
@@ -56,4 +64,25 @@ export function startDraft(exchange: Exchange, audience: readonly string[], sign
 function startScope(requested: readonly string[] | undefined, held: readonly string[] | undefined) {
   if (requested === undefined || held === undefined) return undefined
   return requested.filter((scope) => held.includes(scope))
+}
+
+/**
+ * A certificate goes on as what was proved: itself in the handshake, or else its key (RFC 8705 §3.1, RFC 9449 §6.1).
+ * A thumbprint goes on with its key where a proof has shown it, since some formats can only carry that.
+ */
+function startConfirmation({ subject, proofs, profile }: Exchange): Confirmation | undefined {
+  const { confirmation, provenance } = subject
+  if (confirmation === undefined || profile.accepts.subject.presentedBy === 'audience') {
+    // RFC 9449 §5: who sends a DPoP proof asks for a token that is bound to it.
+    const dpop = proofs.find(({ method }) => method === 'dpop')
+    return dpop ? { publicKey: dpop.publicKey, jkt: dpop.publicKey.jkt } : confirmation
+  }
+  const { publicKey, jkt, x5tS256 } = confirmation
+  if (provenance.format === 'x509' && publicKey !== undefined) {
+    return proofs.some((proof) => proof.x5tS256 === x5tS256)
+      ? { publicKey, x5tS256 }
+      : { publicKey, jkt: publicKey.jkt }
+  }
+  const shown = publicKey ?? proofs.find((proof) => proof.publicKey.jkt === jkt)?.publicKey
+  return shown === publicKey ? confirmation : { ...confirmation, publicKey: shown }
 }

@@ -1,20 +1,23 @@
+import { MAX_CLOCK_SKEW } from '../core/acceptance.ts'
 import { assertMayAct } from '../core/act.ts'
 import type { Client } from '../core/client.ts'
+import type { ErrorCode } from '../core/errors.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange, ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
+import type { Signer } from '../core/keys.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
-import type { Draft, Issued, Token, Verified } from '../core/token.ts'
+import type { Confirmation, Draft, Envelope, Issued, Token, Verified } from '../core/token.ts'
 import { map } from '../core/value.ts'
 import { authenticate, clientOf } from './authenticate.ts'
-import { startDraft } from './draft.ts'
+import { type Bounds, startDraft } from './draft.ts'
 import { assertKept, ledgerOf } from './ledger.ts'
 import { run } from './run.ts'
 import { audienceFor, select, targetsOf } from './select.ts'
-import { startTrail, type Trail } from './trail.ts'
+import { leave, startTrail, type Trail } from './trail.ts'
 import { asVerified } from './verified.ts'
-import { type Circumstances, verifyToken } from './verify.ts'
-import { assertNotWider } from './wider.ts'
+import { verifyToken } from './verify.ts'
+import { assertLossesNotWider, assertNotWider } from './wider.ts'
 
 /**
  * One token exchange (RFC 8693): request in, token out, one audit record on every way.
@@ -28,7 +31,7 @@ export async function exchangeToken(request: TokenRequest, services: Services): 
   } catch (error) {
     throw trail.refuse(error)
   } finally {
-    services.audit.write(trail.record())
+    leave(trail, services)
   }
 }
 
@@ -36,7 +39,7 @@ export async function exchangeToken(request: TokenRequest, services: Services): 
 export function recordRefusal(id: string, error: unknown, services: Services): void {
   const trail = startTrail({ id }, services)
   trail.refuse(error)
-  services.audit.write(trail.record())
+  leave(trail, services)
 }
 
 async function translate(request: TokenRequest, services: Services, trail: Trail): Promise<ExchangeResult> {
@@ -49,42 +52,41 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request)))
   const proofs = await step(trail, 'prove', () => prove(request, caller, now, services))
   trail.proofs = proofs
-  const circumstances: Circumstances = { now, proofs }
-  const subject = await step(trail, 'verify subject', () => verifySubject(request, profile, circumstances, services))
+  const once: Verified<Token>[] = []
+  const verify: Exchange['verify'] = async (envelope, acceptance) => {
+    const token = await verifyToken(envelope, acceptance, { now, caller, proofs }, services)
+    if (acceptance.singleUse) once.push(token)
+    return token
+  }
+  const subject = await step(trail, 'verify subject', () => verify(subjectOf(request), profile.accepts.subject))
   trail.subject = subject
-  const actor = await step(trail, 'verify actor', () => verifyActor(request, profile, circumstances, services))
+  const actor = await step(trail, 'verify actor', () => verifyActor(request, profile, verify))
   if (actor) trail.actor = actor
   const client = caller ?? clientOf(subject)
   trail.client = client
   await step(trail, 'may act', () => assertMayAct(subject, partyOf(actor, client)))
 
-  const exchange: Exchange = {
-    id: request.id,
-    now,
-    request,
-    client,
-    profile,
-    subject,
-    actor,
-    proofs,
-    verify: (envelope, acceptance) => verifyToken(envelope, acceptance, circumstances, services),
-  }
-  const signer = services.keys.signer(profile.key)
-  if (signer === undefined) throw new DragomanError('ERR_KEY_UNAVAILABLE', { detail: { key: profile.key } })
-  const start = await step(trail, 'draft', () => startDraft(exchange, audience, signer))
+  const exchange: Exchange = { id: request.id, now, request, client, profile, subject, actor, proofs, verify }
+  const signer = await step(trail, 'key', () => signerOf(profile, services))
+  const bounds: Bounds = { audience, ceiling: profile.writer.ceiling(signer) }
+  const start = await step(trail, 'draft', () => startDraft(exchange, bounds))
   const draft = await run(start, exchange, trail)
   trail.draft = draft
-  await step(trail, 'never wider', () => assertNotWider(draft, exchange, audience))
+  await step(trail, 'never wider', () => assertNotWider(draft, exchange, bounds))
 
-  const issuance = { issuer: services.issuer, now, id: services.random(16), signer }
-  const layout = await step(trail, 'lay out', () => profile.writer.lay(draft, issuance))
+  const layout = await step(trail, 'lay out', () =>
+    profile.writer.lay(draft, { issuer: services.issuer, now, id: services.random(16), signer }),
+  )
   const ledger = ledgerOf(subject, draft, layout.losses)
   trail.ledger = ledger
-  await step(trail, 'must keep', () => assertKept(ledger, profile.mustKeep))
-  await step(trail, 'first use', () => assertFirstUse(subject, profile, services, now))
-  const issued = await step(trail, 'sign', async () => layout.finish(await signer.sign(layout.toBeSigned)))
+  await step(trail, 'no loss', () => {
+    assertLossesNotWider(layout.losses, exchange)
+    assertKept(ledger, profile.mustKeep)
+  })
+  await step(trail, 'first use', () => assertFirstUse(once, now, services))
+  const issued = await step(trail, 'sign', async () => layout.finish(await sign(layout.toBeSigned, signer)))
   trail.issued = issued
-  return answer(issued, draft, profile, now, ledger)
+  return answer(issued, draft, exchange, ledger)
 }
 
 /** One step of the recipe: named in the trace, whether it passes or refuses. */
@@ -114,26 +116,22 @@ async function prove(
       detail: { expected: 'a DPoP proof', rule: 'dpop_bound_access_tokens' },
     })
   }
-  return proofs
+  return Object.freeze(proofs)
 }
 
-const verifySubject = (request: TokenRequest, profile: Profile, circumstances: Circumstances, services: Services) =>
-  verifyToken(
-    { raw: request.subject_token, type: request.subject_token_type, role: 'subject' },
-    profile.accepts.subject,
-    circumstances,
-    services,
-  )
+const subjectOf = ({ subject_token: raw, subject_token_type: type }: TokenRequest): Envelope => ({
+  raw,
+  type,
+  role: 'subject',
+})
 
 async function verifyActor(
-  request: TokenRequest,
-  profile: Profile,
-  circumstances: Circumstances,
-  services: Services,
+  { actor_token: raw, actor_token_type: type }: TokenRequest,
+  { accepts }: Profile,
+  verify: Exchange['verify'],
 ): Promise<Verified<Token> | undefined> {
-  const { actor_token: raw, actor_token_type: type } = request
-  if (raw === undefined || type === undefined || profile.accepts.actor === undefined) return undefined
-  return verifyToken({ raw, type, role: 'actor' }, profile.accepts.actor, circumstances, services)
+  if (raw === undefined || type === undefined || accepts.actor === undefined) return undefined
+  return verify({ raw, type, role: 'actor' }, accepts.actor)
 }
 
 /** The party that acts: the actor token's, or without one the client that asks (RFC 8693 §4.4). */
@@ -145,47 +143,63 @@ const partyOf = (actor: Verified<Token> | undefined, client: Verified<Client>) =
         ['client_id', client.id],
       ])
 
-/** Atomic, and last before the signature: a refused exchange spends nothing. */
-async function assertFirstUse(
-  subject: Verified<Token>,
-  profile: Profile,
-  services: Services,
-  now: number,
-): Promise<void> {
-  const { singleUse, clockSkew } = profile.accepts.subject
-  if (!singleUse) return
-  const until = (subject.validity.expiresAt ?? now) + clockSkew
-  if (!(await services.replay.claim(`token ${subject.provenance.replayKey}`, until, now))) {
-    throw new DragomanError('ERR_TOKEN_REPLAYED')
+function signerOf({ key }: Profile, { keys }: Services): Signer {
+  const signer = keys.signer(key)
+  if (signer === undefined) throw new DragomanError('ERR_KEY_UNAVAILABLE', { detail: { key } })
+  return signer
+}
+
+/**
+ * Atomic, and last before the signature: a refused exchange spends nothing.
+ *
+ * Remembered for as long as any profile could still take the token, which may allow for more skew than this one.
+ */
+async function assertFirstUse(tokens: readonly Verified<Token>[], now: number, { replay }: Services): Promise<void> {
+  for (const { validity, provenance } of tokens) {
+    const until = Math.ceil(validity.expiresAt ?? now) + MAX_CLOCK_SKEW
+    const first = await orUnavailable('ERR_STORE_UNAVAILABLE', () =>
+      replay.claim(`token ${provenance.replayKey}`, until, now),
+    )
+    if (first !== true) throw new DragomanError('ERR_TOKEN_REPLAYED')
   }
 }
 
-function answer(
-  issued: Issued,
-  draft: Draft,
-  profile: Profile,
-  now: number,
-  ledger: ExchangeResult['ledger'],
-): ExchangeResult {
+const sign = (data: Uint8Array, signer: Signer): Promise<Uint8Array> =>
+  orUnavailable('ERR_KEY_UNAVAILABLE', () => signer.sign(data))
+
+/** What is elsewhere may fail in ways of its own: to whoever asks, it is not there for now. */
+async function orUnavailable<T>(code: ErrorCode, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (cause) {
+    throw cause instanceof DragomanError ? cause : new DragomanError(code, { cause })
+  }
+}
+
+function answer(issued: Issued, draft: Draft, exchange: Exchange, ledger: ExchangeResult['ledger']): ExchangeResult {
+  const { now, profile, request } = exchange
   const { confirmation, validity } = draft
-  const jkt = confirmation?.publicKey?.jkt ?? confirmation?.jkt
-  const byCertificate = confirmation?.x5tS256 !== undefined
+  const cnf = confirmation && membersOf(confirmation)
   return {
     access_token: issued.raw,
     issued_token_type: issued.tokenType,
     // RFC 8705 leaves a certificate-bound token `Bearer`; RFC 9449 §5 wants `DPoP` for one bound to a proof's key.
-    token_type: issued.usage === 'N_A' ? 'N_A' : jkt !== undefined && !byCertificate ? 'DPoP' : 'Bearer',
+    token_type: issued.usage === 'N_A' ? 'N_A' : cnf?.jkt !== undefined ? 'DPoP' : 'Bearer',
     // From the same instant as exp, never from a second reading of the clock.
     expires_in: (validity.expiresAt ?? now) - now,
-    scope: validity.scope,
-    cnf:
-      confirmation === undefined || profile.rendering.format === 'x509'
-        ? undefined
-        : byCertificate
-          ? { 'x5t#S256': confirmation.x5tS256 }
-          : jkt === undefined
-            ? undefined
-            : { jkt },
+    // RFC 6749 §5.1: silence would mean that all that was asked for was granted.
+    scope: validity.scope ?? (request.scope === undefined ? undefined : []),
+    cnf: profile.rendering.format === 'x509' ? undefined : cnf,
     ledger,
+  }
+}
+
+/** A key known by its certificate is named by its own thumbprint as well only where both proofs are asked for. */
+function membersOf({ publicKey, jkt, x5tS256 }: Confirmation) {
+  const thumbprint = jkt ?? (x5tS256 === undefined ? publicKey?.jkt : undefined)
+  if (thumbprint === undefined && x5tS256 === undefined) return undefined
+  return {
+    ...(thumbprint !== undefined && { jkt: thumbprint }),
+    ...(x5tS256 !== undefined && { 'x5t#S256': x5tS256 }),
   }
 }

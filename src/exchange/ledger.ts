@@ -1,28 +1,39 @@
+import { keepsHistory } from '../core/act.ts'
 import type { Loss } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Ledger, LedgerEntry } from '../core/ledger.ts'
-import type { Confirmation, Draft, Token, Validity } from '../core/token.ts'
+import type { Confirmation, Draft, Note, Token, Validity } from '../core/token.ts'
 import type { Value } from '../core/value.ts'
-import { sameValue } from '../core/value.ts'
+import { isList, sameValue } from '../core/value.ts'
 
 /**
  * What became of each claim: every name of the input and of the output stands in it once.
  *
- * Most of it is a comparison of the two; the stages' notes and the codec's losses say what a comparison cannot see.
+ * Most of it is a comparison of the two; the stages' notes and the codec's losses say what a comparison cannot see. They
+ * are believed where the output bears them out: what was renamed and then dropped is dropped.
  */
 export function ledgerOf(subject: Token, draft: Draft, losses: readonly Loss[]): Ledger {
   const input = say(subject.claims, subject.validity, subject.confirmation)
-  if (subject.provenance.id !== undefined) input.set('jti', subject.provenance.id)
-  input.set('iss', subject.provenance.issuer)
+  const { issuer, id } = subject.provenance
+  input.set('iss', issuer)
+  if (id !== undefined) input.set('jti', id)
   const output = say(draft.claims, draft.validity, draft.confirmation)
-  const entries: LedgerEntry[] = []
-  const targets = new Set<string>()
-  for (const note of draft.notes) if (note.to !== undefined && note.became === 'renamed') targets.add(note.to)
+  for (const { name, value } of draft.embedded) output.set(name, value)
+  if (nameOneKey(subject.confirmation, draft.confirmation)) output.set('cnf', namesOf(subject.confirmation))
+  output.set('jti', '')
 
-  for (const [claim, value] of input) entries.push(fate(claim, value, output, draft))
-  for (const claim of output.keys())
-    if (!input.has(claim) && !targets.has(claim)) entries.push({ claim, became: 'added' })
-  for (const { name } of draft.embedded) entries.push({ claim: name, became: 'added', reason: 'embedded token' })
+  const entries: LedgerEntry[] = []
+  const told = new Set(input.keys())
+  for (const [claim, value] of input) {
+    const entry = fate(claim, value, output, draft)
+    entries.push(entry)
+    if (entry.to !== undefined) told.add(entry.to)
+  }
+  const embedded = new Set(draft.embedded.map(({ name }) => name))
+  for (const claim of output.keys()) {
+    if (told.has(claim)) continue
+    entries.push({ claim, became: 'added', ...(embedded.has(claim) && { reason: 'embedded token' }) })
+  }
   return losses.length === 0 ? entries : withLosses(entries, losses)
 }
 
@@ -41,22 +52,54 @@ const LOST: ReadonlySet<LedgerEntry['became']> = new Set(['dropped', 'lost', 're
 function fate(claim: string, value: Value, output: ReadonlyMap<string, Value>, draft: Draft): LedgerEntry {
   if (claim === 'iss') return { claim, became: 'replaced', reason: 'the gateway speaks in its own name' }
   if (claim === 'jti') return { claim, became: 'replaced', reason: 'each token has an identifier of its own' }
-  const note = draft.notes.find((candidate) => candidate.claim === claim)
-  if (note?.became === 'renamed') return { claim, became: 'renamed', to: note.to }
   const now = output.get(claim)
-  if (now === undefined) {
-    return note ? { claim, became: note.became, ...(note.to && { to: note.to }) } : { claim, became: 'dropped' }
+  if (now !== undefined && sameValue(value, now)) return { claim, became: 'kept' }
+  const { names, became } = follow(claim, draft.notes)
+  // Two claims that change places lead from one name to the other and back: what is there whole is there.
+  const whole = names.find((name) => sameValue(value, output.get(name)))
+  if (whole !== undefined) return { claim, became: 'renamed', to: whole }
+  const name = names.at(-1) ?? claim
+  const there = output.get(name)
+  if (name !== claim && became !== undefined && there !== undefined) {
+    return { claim, became: became === 'renamed' ? compared(claim, value, there) : became, to: name }
   }
-  if (sameValue(value, now)) return { claim, became: 'kept' }
-  if (note) return { claim, became: note.became, ...(note.to && { to: note.to }) }
-  return { claim, became: narrower(claim, value, now) ? 'narrowed' : 'replaced' }
+  if (now === undefined) {
+    const inside = became === 'embedded' && names.length === 0 && draft.embedded.length > 0
+    return { claim, became: inside ? 'embedded' : 'dropped' }
+  }
+  if (claim === 'act' && keepsHistory(now, value)) return { claim, became: 'kept', reason: 'under a newer actor' }
+  return { claim, became: name === claim && became !== undefined ? became : compared(claim, value, now) }
 }
+
+interface Way {
+  /** Every name it had after its own. */
+  readonly names: readonly string[]
+  /** Of several things that became of it, the most. */
+  readonly became: Note['became'] | undefined
+}
+
+/** Where the notes say that a claim went. */
+function follow(claim: string, notes: readonly Note[]): Way {
+  const names: string[] = []
+  let became: Note['became'] | undefined
+  for (const note of notes) {
+    if (note.claim !== (names.at(-1) ?? claim)) continue
+    // Moved or cut, what was hashed is a hash.
+    if (became === undefined || became === 'renamed' || note.became === 'hashed') became = note.became
+    // Of something mapped, `to` is a value and no name.
+    if (note.to !== undefined && note.became !== 'mapped') names.push(note.to)
+  }
+  return { names, became }
+}
+
+const compared = (claim: string, was: Value, is: Value): 'narrowed' | 'replaced' =>
+  narrower(claim, was, is) ? 'narrowed' : 'replaced'
 
 function narrower(claim: string, was: Value, is: Value): boolean {
   if (claim === 'exp') return Number(is) < Number(was)
   if (claim === 'nbf') return Number(is) > Number(was)
-  if (!Array.isArray(was) || !Array.isArray(is)) return false
-  return is.every((item) => was.includes(item))
+  if (!isList(was) || !isList(is)) return false
+  return is.every((item) => was.some((other) => sameValue(item, other)))
 }
 
 function say(claims: Token['claims'], validity: Validity, confirmation: Confirmation | undefined): Map<string, Value> {
@@ -67,19 +110,31 @@ function say(claims: Token['claims'], validity: Validity, confirmation: Confirma
   if (issuedAt !== undefined) said.set('iat', issuedAt)
   if (audience.length > 0) said.set('aud', audience)
   if (scope !== undefined) said.set('scope', scope)
-  if (confirmation !== undefined) {
-    said.set('cnf', confirmation.publicKey?.jkt ?? confirmation.jkt ?? confirmation.x5tS256 ?? confirmation.ckt ?? '')
-  }
+  if (confirmation !== undefined) said.set('cnf', namesOf(confirmation))
   return said
 }
 
+/** A key goes by several names, and one of them is enough to know it again. */
+function nameOneKey(left: Confirmation | undefined, right: Confirmation | undefined): boolean {
+  const names = namesOf(right)
+  return namesOf(left).some((name) => names.includes(name))
+}
+
+function namesOf(confirmation: Confirmation | undefined): readonly string[] {
+  if (confirmation === undefined) return []
+  const { publicKey, jkt, x5tS256, ckt } = confirmation
+  return [publicKey?.jkt, jkt, x5tS256, ckt].filter((name) => name !== undefined)
+}
+
 function withLosses(entries: readonly LedgerEntry[], losses: readonly Loss[]): Ledger {
-  const byClaim = new Map(losses.map((loss) => [loss.claim, loss]))
-  const told = entries.map((entry) => {
-    const loss = byClaim.get(entry.to ?? entry.claim)
-    if (!loss || entry.became === 'dropped') return entry
-    byClaim.delete(loss.claim)
-    return { ...entry, became: loss.became, reason: loss.reason }
+  const byName = new Map(losses.map((loss) => [loss.claim, loss]))
+  const named = new Set(entries.flatMap(({ claim, to }) => (to === undefined ? [claim] : [claim, to])))
+  const told = entries.map((entry): LedgerEntry => {
+    const loss = byName.get(entry.to ?? entry.claim)
+    if (loss === undefined || entry.became === 'dropped') return entry
+    // That what is left of a claim was also converted says less than what a stage made of it.
+    const became = loss.became === 'lost' || entry.became === 'kept' ? loss.became : entry.became
+    return { ...entry, became, reason: loss.reason }
   })
-  return [...told, ...byClaim.values()]
+  return [...told, ...[...byName.values()].filter(({ claim }) => !named.has(claim))]
 }

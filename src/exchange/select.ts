@@ -13,7 +13,7 @@ import type { Verified } from '../core/token.ts'
  * left are refused too, since the order of files must not decide who gets what.
  * Does NOT look into any token.
  *
- * @throws {@link DragomanError} `ERR_PROFILE_*`, `ERR_REQUEST_TOKEN_TYPE`, `ERR_CLIENT_MISSING`
+ * @throws {@link DragomanError} `ERR_PROFILE_*`, `ERR_REQUEST_TOKEN_TYPE`, `ERR_REQUEST_ACTOR`, `ERR_CLIENT_MISSING`
  */
 export function select(request: TokenRequest, client: Verified<Client> | undefined, profiles: ProfileSet): Profile {
   const named = profiles.for(client?.id)
@@ -52,15 +52,16 @@ export const targetsOf = (request: TokenRequest): readonly string[] =>
 /** The audience of the output for these targets. @throws `ERR_PROFILE_TARGET_COUNT` when the format takes only one */
 export function audienceFor(profile: Profile, targets: readonly string[]): readonly string[] {
   const { allowed, fallback } = profile.accepts.targets
-  const audience = targets.length === 0 ? fallback : unique(targets.map((target) => allowed.get(target) ?? target))
+  const audience = targets.length === 0 ? [...fallback] : unique(targets.map((target) => allowed.get(target) ?? target))
   if (profile.writer.singleAudience && audience.length > 1) {
     throw new DragomanError('ERR_PROFILE_TARGET_COUNT', { detail: { expected: 'one target', actual: audience.length } })
   }
-  return audience
+  return Object.freeze(audience)
 }
 
 function selectByActor(profiles: readonly Profile[], request: TokenRequest): Candidates {
-  const type = request.actor_token_type
+  const { actor_token: token, actor_token_type: type } = request
+  if ((token === undefined) !== (type === undefined)) throw new DragomanError('ERR_REQUEST_ACTOR')
   if (type === undefined) {
     return narrow(
       profiles,

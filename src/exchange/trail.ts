@@ -55,7 +55,8 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
       ...(refusal
         ? { result: 'refused', code: refusal.code, error: errors[refusal.code].error }
         : { result: 'issued' }),
-      client: trail.client?.id,
+      // Where the subject token stands for the client, the client's id is the subject.
+      client: trail.client?.method === 'subject_token' ? subjectOf(trail) : trail.client?.id,
       client_method: trail.client?.method,
       profile: trail.profile?.name,
       profile_digest: trail.profile?.digest,
@@ -93,6 +94,20 @@ function identityOf(token: Token | undefined, profile: Profile | undefined): str
   if (token === undefined || typeof subject !== 'string' || profile?.auditSubject === 'absent') return undefined
   if (profile?.auditSubject === 'plain') return subject
   return `sha256:${digestOf(`${token.provenance.issuer}\0${subject}`)}`
+}
+
+/**
+ * Leaves the record of an exchange. A token without a record must not be given out, so that one which cannot be written
+ * takes the place of whatever the exchange came to.
+ *
+ * @throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE`
+ */
+export function leave(trail: Trail, { audit }: Services): void {
+  try {
+    audit.write(trail.record())
+  } catch (cause) {
+    throw new DragomanError('ERR_AUDIT_UNAVAILABLE', { cause })
+  }
 }
 
 const digestOf = (text: string | undefined): string | undefined =>

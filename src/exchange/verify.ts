@@ -1,3 +1,5 @@
+import { actDepth } from '../core/act.ts'
+import type { Client } from '../core/client.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
@@ -6,11 +8,13 @@ import type { Confirmation, Envelope, FormatRules, Token, Unverified, Verified }
 import type { TrustedIssuer } from '../core/trust.ts'
 import { tokenTypes } from '../core/types.ts'
 import { assertKind } from './kind.ts'
-import { asVerified } from './verified.ts'
+import { asVerifiedToken } from './verified.ts'
 
 /** What a token is judged against beside its profile. */
 export interface Circumstances {
   readonly now: number
+  /** Who authenticated; `undefined`: nobody did, and the subject token is to stand for it. */
+  readonly caller: Verified<Client> | undefined
   readonly proofs: readonly Verified<Proof>[]
 }
 
@@ -34,8 +38,7 @@ export async function verifyToken(
 ): Promise<Verified<Token>> {
   const unverified = parse(envelope, acceptance, services)
   const candidates = issuersOf(unverified, acceptance, services)
-  const token = await verifyWithAny(unverified, candidates, rulesOf(acceptance, circumstances.now))
-  const issuer = services.trust.find(token.provenance.issuer)
+  const { token, issuer } = await verifyWithAny(unverified, candidates, rulesOf(acceptance, circumstances.now))
   if (envelope.type === tokenTypes.accessToken && token.provenance.issuer !== services.issuer) {
     // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`.
     throw new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { expected: 'jwt for a token of another issuer' } })
@@ -46,8 +49,8 @@ export async function verifyToken(
   assertKind(token, acceptance)
   assertClaims(token, acceptance)
   assertSubject(token, issuer)
-  assertConfirmed(token, acceptance, circumstances.proofs)
-  return asVerified(token)
+  assertConfirmed(token, acceptance, circumstances)
+  return asVerifiedToken(token)
 }
 
 function parse(envelope: Envelope, acceptance: TokenAcceptance, { codecs }: Services): Unverified {
@@ -84,19 +87,26 @@ async function verifyWithAny(
   unverified: Unverified,
   candidates: readonly [TrustedIssuer, ...TrustedIssuer[]],
   rules: FormatRules,
-): Promise<Token> {
+): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
   const [only, another] = candidates
-  if (another === undefined) return unverified.verify(only, rules)
+  if (another === undefined) return verifyWith(only, unverified, rules)
   let refusal: unknown
   for (const candidate of candidates) {
     try {
-      return await unverified.verify(candidate, rules)
+      return await verifyWith(candidate, unverified, rules)
     } catch (error) {
       // "Its path leads elsewhere" gives way to any other refusal, which knows the path and what it lacks.
       if (refusal === undefined || isPathError(refusal)) refusal = error
     }
   }
   throw refusal
+}
+
+async function verifyWith(issuer: TrustedIssuer, unverified: Unverified, rules: FormatRules) {
+  const token = await unverified.verify(issuer, rules)
+  // One issuer's keys never speak in another's name, even where a token has a name of its own for its issuer.
+  if (token.provenance.issuer !== issuer.issuer) throw new DragomanError('ERR_TRUST_ISSUER')
+  return { token, issuer }
 }
 
 const isPathError = (error: unknown): boolean => error instanceof DragomanError && error.code === 'ERR_TRUST_PATH'
@@ -116,17 +126,17 @@ function assertAlgorithm({ provenance }: Token, { algorithms }: TokenAcceptance)
   throw new DragomanError('ERR_TOKEN_ALGORITHM', { detail: { expected: algorithms, actual: provenance.algorithm } })
 }
 
-// RFC 7519 §4.1.4: on or after exp is too late.
+// RFC 7519 §4.1.4: on or after exp is too late. A time that is no number is no time: it never passes.
 function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance, now: number): void {
   const { expiresAt, notBefore, issuedAt } = validity
-  if (expiresAt === undefined) throw new DragomanError('ERR_TOKEN_NO_EXPIRY')
-  if (now >= expiresAt + clockSkew) {
+  if (expiresAt === undefined || expiresAt === Infinity) throw new DragomanError('ERR_TOKEN_NO_EXPIRY')
+  if (!(now < expiresAt + clockSkew)) {
     throw new DragomanError('ERR_TOKEN_EXPIRED', {
       detail: { claim: 'exp', expected: `after ${now}`, actual: expiresAt },
     })
   }
   const start = Math.max(notBefore ?? -Infinity, issuedAt ?? -Infinity)
-  if (start > now + clockSkew) {
+  if (!(start <= now + clockSkew)) {
     throw new DragomanError('ERR_TOKEN_NOT_YET_VALID', {
       detail: { expected: `at most ${now + clockSkew}`, actual: start },
     })
@@ -134,7 +144,7 @@ function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance,
   if (maxAge === undefined) return
   const born = issuedAt ?? notBefore
   if (born === undefined) throw new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim: 'iat', rule: 'max_age' } })
-  if (now - born > maxAge + clockSkew) {
+  if (!(now - born <= maxAge + clockSkew)) {
     throw new DragomanError('ERR_TOKEN_TOO_OLD', {
       detail: { expected: `at most ${maxAge} seconds`, actual: now - born },
     })
@@ -146,49 +156,74 @@ function assertAudience({ validity }: Token, { audience }: TokenAcceptance): voi
   throw new DragomanError('ERR_TOKEN_AUDIENCE', { detail: { expected: audience } })
 }
 
-function assertClaims({ claims, validity, provenance }: Token, { require }: TokenAcceptance): void {
+function assertClaims(token: Token, { require }: TokenAcceptance): void {
   for (const name of require) {
-    const present =
-      name === 'iat'
-        ? validity.issuedAt !== undefined
-        : name === 'nbf'
-          ? validity.notBefore !== undefined
-          : name === 'jti'
-            ? provenance.id !== undefined
-            : name === 'scope'
-              ? validity.scope !== undefined
-              : claims[name] !== undefined
-    if (!present) throw new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim: name } })
+    const value = claimOf(name, token)
+    if (value === undefined || value === null) {
+      throw new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim: name } })
+    }
   }
 }
 
-function assertSubject({ claims, provenance }: Token, issuer: TrustedIssuer | undefined): void {
+/** A claim by its name, also of those that a token holds apart from its claims. */
+function claimOf(name: string, { claims, validity, confirmation, provenance }: Token): unknown {
+  switch (name) {
+    case 'iss':
+      return provenance.issuer
+    case 'jti':
+      return provenance.id
+    case 'exp':
+      return validity.expiresAt
+    case 'nbf':
+      return validity.notBefore
+    case 'iat':
+      return validity.issuedAt
+    case 'aud':
+      return validity.audience[0]
+    case 'scope':
+      return validity.scope
+    case 'cnf':
+      return confirmation
+    default:
+      return claims[name]
+  }
+}
+
+function assertSubject({ claims, provenance }: Token, issuer: TrustedIssuer): void {
   const subject = claims['sub']
   if (typeof subject !== 'string' || subject === '') {
     throw new DragomanError('ERR_TOKEN_SUBJECT', { detail: { expected: 'a sub claim' } })
   }
-  if (issuer?.asserts(subject) !== true) {
+  if (!issuer.asserts(subject)) {
     throw new DragomanError('ERR_TOKEN_SUBJECT_SPACE', {
       detail: { issuer: provenance.issuer, rule: 'issuers[].subjects' },
     })
   }
-  if (claims['act'] !== undefined && !issuer.history) {
+  if (actDepth(claims['act']) > 0 && !issuer.history) {
     throw new DragomanError('ERR_TOKEN_ACT', {
       detail: { expected: 'an issuer with `history: true`', issuer: issuer.issuer },
     })
   }
 }
 
+/** A certification request can be sent again by whoever has seen it: it shows a key to bind to, not who presents. */
+const NOT_FRESH = new Set(['pkcs10'])
+
 /**
  * A bound token without its proof cannot become `Verified`. Two methods in one `cnf` want both proofs; a certificate is
  * one method: whoever holds its key holds it.
+ *
+ * The one exception is a resource server that presents what it was sent. It has to be one: authenticated, in a profile
+ * that asks for its audience in the token; else this would be the way in for whoever stole it.
  */
-function assertConfirmed(token: Token, acceptance: TokenAcceptance, proofs: readonly Verified<Proof>[]): void {
+function assertConfirmed(token: Token, acceptance: TokenAcceptance, { caller, proofs }: Circumstances): void {
   const { confirmation } = token
-  if (confirmation === undefined || acceptance.presentedBy === 'audience') return
-  const missing = unproved(confirmation, token.provenance.format === 'x509', proofs)
+  if (confirmation === undefined) return
+  if (acceptance.presentedBy === 'audience' && caller !== undefined && acceptance.audience.length > 0) return
+  const fresh = proofs.filter(({ method }) => !NOT_FRESH.has(method))
+  const missing = unproved(confirmation, acceptance.format === 'x509', fresh)
   if (missing === undefined) return
-  throw new DragomanError(proofs.length === 0 ? 'ERR_TOKEN_UNPROVED' : 'ERR_PROOF_MISMATCH', {
+  throw new DragomanError(fresh.length === 0 ? 'ERR_TOKEN_UNPROVED' : 'ERR_PROOF_MISMATCH', {
     detail: { expected: missing, proofs: proofs.map(({ method }) => method) },
   })
 }
@@ -198,15 +233,13 @@ function unproved(
   certificate: boolean,
   proofs: readonly Proof[],
 ): string | undefined {
-  const thumbprint = publicKey?.jkt ?? jkt
-  if (thumbprint !== undefined && !proofs.some((proof) => proof.publicKey.jkt === thumbprint)) {
+  const proved = (thumbprint: string) => proofs.some((proof) => proof.publicKey.jkt === thumbprint)
+  if ((publicKey !== undefined && !proved(publicKey.jkt)) || (jkt !== undefined && !proved(jkt))) {
     return certificate ? 'the certificate in the TLS handshake, or a proof by its key' : 'a proof by the key in cnf'
   }
   if (x5tS256 !== undefined && !certificate && !proofs.some((proof) => proof.x5tS256 === x5tS256)) {
     return 'the certificate in cnf, in the TLS handshake'
   }
-  // A COSE thumbprint alone cannot be compared with a proof's key here; the codec gives the key where the token has it.
-  return thumbprint === undefined && x5tS256 === undefined && ckt !== undefined
-    ? 'a cnf with the key itself'
-    : undefined
+  // A COSE thumbprint alone cannot be compared with a proof's key here; the codec has compared it where the key is there.
+  return ckt !== undefined && publicKey === undefined ? 'a cnf with the key itself' : undefined
 }

@@ -1,78 +1,158 @@
-import { keepsHistory } from '../core/act.ts'
+import { actDepth, keepsHistory } from '../core/act.ts'
+import type { Loss } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Danger } from '../core/profile.ts'
 import type { Confirmation, Draft } from '../core/token.ts'
+import { sameValue } from '../core/value.ts'
+import type { Bounds } from './draft.ts'
+
+type Rule = Danger | 'max_lifetime' | 'signing_key' | 'issued_at' | 'targets' | 'reserved' | 'proof'
+
+/** Names that the neutral token holds apart: as a claim they would speak against what is checked here. */
+const HELD_APART: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'iat', 'jti', 'scope', 'cnf'])
 
 /**
  * Refuses a draft that reaches further than what it was made from. Once, after the stages, whatever they were.
  *
- * Lifetime: not beyond the earliest of subject token, actor token and the profile's ceiling; not before their start.
- * Audience: only what the request asked for, as the profile translates it, and never none. Scope: only what the subject
- * token has, where it has any. `act`: the history that came in stands in what goes out, unchanged. `cnf`: what came in
- * bound goes out bound, and a key is only written that the subject token names or that was proved.
+ * Lifetime: not beyond the earliest of subject token, actor token, signing key and the profile's ceiling; not before
+ * their start. Audience: only what the request asked for, as the profile translates it, and never none. Scope: only what
+ * the subject token has, where it has any, and what was asked for, where something was. `act`: the history that came in
+ * stands in what goes out, unchanged, and an actor token leaves its mark. `cnf`: what came in bound, or with a DPoP proof
+ * (RFC 9449 §5), goes out bound, and to nothing but keys that were proved.
  * Each rule gives way to one `danger_` option and to nothing else.
  *
- * @throws {@link DragomanError} `ERR_PROFILE_WIDER`, `detail.rule` naming the option
+ * @throws {@link DragomanError} `ERR_PROFILE_WIDER`, `detail.rule` naming the option; `ERR_TOKEN_ACT` for an `act` that is
+ * malformed, too deep or too big; `ERR_PROOF_REQUIRED` where the format needs a proved key and has none
  */
-export function assertNotWider(draft: Draft, exchange: Exchange, audience: readonly string[]): void {
-  const { subject, actor, profile, now } = exchange
-  const { validity } = draft
-  const refuse = (rule: Danger | 'max_lifetime' | 'targets' | 'proof', expected: string): never => {
-    throw new DragomanError('ERR_PROFILE_WIDER', { detail: { rule, expected } })
-  }
-  const allowed = (danger: Danger): boolean => profile.dangers.has(danger)
+export function assertNotWider(draft: Draft, exchange: Exchange, bounds: Bounds): void {
+  assertTimes(draft, exchange, bounds)
+  assertReach(draft, exchange, bounds)
+  assertHistory(draft, exchange)
+  assertBound(draft, exchange)
+}
 
-  if (validity.expiresAt === undefined || validity.expiresAt > now + profile.maxLifetime) {
-    refuse('max_lifetime', `exp within ${profile.maxLifetime} seconds`)
-  }
-  const end = Math.min(subject.validity.expiresAt ?? -Infinity, actor?.validity.expiresAt ?? Infinity)
-  if ((validity.expiresAt ?? Infinity) > end && !allowed('danger_outlive_subject')) {
-    refuse('danger_outlive_subject', `exp at most ${end}`)
-  }
-  const start = Math.max(subject.validity.notBefore ?? -Infinity, actor?.validity.notBefore ?? -Infinity)
-  if (start > now && (validity.notBefore ?? -Infinity) < start && !allowed('danger_start_earlier')) {
-    refuse('danger_start_earlier', `nbf at least ${start}`)
-  }
-  if (validity.audience.length === 0 || validity.audience.some((value) => !audience.includes(value))) {
-    refuse(profile.accepts.targets.open ? 'targets' : 'danger_any_target', 'an audience that was asked for')
-  }
-  if (!scopeHeld(draft, exchange) && !allowed('danger_widen_scope')) {
-    refuse('danger_widen_scope', 'only scope that the subject token has')
-  }
-  if (!keepsHistory(draft.claims['act'], subject.claims['act']) && !allowed('danger_drop_act')) {
-    refuse('danger_drop_act', 'the act claim of the subject token, unchanged inside the output')
-  }
-  if (subject.confirmation !== undefined && draft.confirmation === undefined && !allowed('danger_drop_confirmation')) {
-    refuse('danger_drop_confirmation', 'a confirmation, since the subject token has one')
-  }
-  if (draft.confirmation !== undefined && !vouched(draft.confirmation, exchange)) {
-    refuse('proof', 'a confirmation key that the subject or actor token names, or that was proved')
+/** What a format could not carry may be a restriction: then the loss is a widening too. */
+export function assertLossesNotWider(losses: readonly Loss[], exchange: Exchange): void {
+  for (const { claim, became } of losses) {
+    if (became !== 'lost') continue
+    if (claim === 'act') refuseUnless(exchange, 'danger_drop_act', 'a format that can carry act')
+    if (claim === 'cnf') refuseUnless(exchange, 'danger_drop_confirmation', 'a format that can carry the confirmation')
   }
 }
 
+function refuse(rule: Rule, expected: string): never {
+  throw new DragomanError('ERR_PROFILE_WIDER', { detail: { rule, expected } })
+}
+
+function refuseUnless({ profile }: Exchange, danger: Danger, expected: string): void {
+  if (!profile.dangers.has(danger)) refuse(danger, expected)
+}
+
+function assertTimes({ validity }: Draft, exchange: Exchange, { ceiling }: Bounds): void {
+  const { subject, actor, profile, now } = exchange
+  const { expiresAt, notBefore, issuedAt } = validity
+  // Whole numbers first: whatever is compared with NaN, the answer is no.
+  if (!isTime(expiresAt) || expiresAt <= now || expiresAt > now + profile.maxLifetime) {
+    refuse('max_lifetime', `exp after now, within ${profile.maxLifetime} seconds`)
+  }
+  if (expiresAt > (ceiling ?? Infinity)) refuse('signing_key', `exp at most ${ceiling}, when the signing key ends`)
+  if (issuedAt !== undefined && !(isTime(issuedAt) && issuedAt <= now)) refuse('issued_at', `iat at most ${now}`)
+  const end = Math.min(subject.validity.expiresAt ?? -Infinity, actor?.validity.expiresAt ?? Infinity)
+  if (expiresAt > end) refuseUnless(exchange, 'danger_outlive_subject', `exp at most ${end}`)
+  const start = Math.max(subject.validity.notBefore ?? -Infinity, actor?.validity.notBefore ?? -Infinity)
+  if (notBefore !== undefined && !isTime(notBefore)) refuse('danger_start_earlier', 'nbf in whole seconds')
+  if (start > now && (notBefore ?? -Infinity) < start) {
+    refuseUnless(exchange, 'danger_start_earlier', `nbf at least ${start}`)
+  }
+}
+
+const isTime = (value: number | undefined): value is number => Number.isSafeInteger(value)
+
+function assertReach(draft: Draft, exchange: Exchange, { audience }: Bounds): void {
+  const { claims, embedded, validity } = draft
+  if (validity.audience.length === 0 || validity.audience.some((value) => !audience.includes(value))) {
+    refuse('targets', 'an audience that was asked for')
+  }
+  if (!scopeHeld(draft, exchange)) {
+    refuseUnless(exchange, 'danger_widen_scope', 'only scope that the subject token has and that was asked for')
+  }
+  const reserved =
+    Object.keys(claims).find((name) => HELD_APART.has(name)) ??
+    embedded.find(({ name, place }) => place === 'claim' && HELD_APART.has(name))?.name
+  if (reserved !== undefined) refuse('reserved', `no claim ${reserved} from a stage`)
+}
+
 /** A scope may come from another by the profile's table: then it is the source that the subject token must have. */
-function scopeHeld({ validity, notes }: Draft, { subject }: Exchange): boolean {
+function scopeHeld({ validity, notes }: Draft, { subject, request }: Exchange): boolean {
+  const { scope: granted } = validity
+  if (granted === undefined) return true
   const held = subject.validity.scope
-  if (validity.scope === undefined || held === undefined) return true
-  return validity.scope.every(
+  const asked = request.scope
+  const among = (scope: string, list: readonly string[] | undefined): boolean =>
+    list === undefined || list.includes(scope)
+  return granted.every(
     (scope) =>
-      held.includes(scope) ||
+      (among(scope, held) && among(scope, asked)) ||
       notes.some(
         ({ claim, became, from, to }) =>
-          claim === 'scope' && became === 'mapped' && to === scope && from !== undefined && held.includes(from),
+          claim === 'scope' &&
+          became === 'mapped' &&
+          to === scope &&
+          from !== undefined &&
+          among(from, held) &&
+          (among(scope, asked) || among(from, asked)),
       ),
   )
 }
 
-/** Never a key that nobody proved: the subject's or actor's own, or one of this request's proofs. */
-function vouched(confirmation: Confirmation, { subject, actor, proofs }: Exchange): boolean {
-  const names = namesOf(confirmation)
-  const known = [subject.confirmation, actor?.confirmation, ...proofs]
-  return known.some((source) => source !== undefined && namesOf(source).some((name) => names.includes(name)))
+function assertHistory({ claims }: Draft, exchange: Exchange): void {
+  const { act } = claims
+  const earlier = exchange.subject.claims['act']
+  actDepth(act)
+  if (!keepsHistory(act, earlier)) {
+    refuseUnless(exchange, 'danger_drop_act', 'the act claim of the subject token, unchanged inside the output')
+  }
+  if (exchange.actor !== undefined && sameValue(act, earlier)) {
+    // An actor token that is taken and leaves no mark makes delegation look like impersonation (RFC 8693 §1.1).
+    refuseUnless(exchange, 'danger_drop_act', 'an act claim, since there is an actor token')
+  }
 }
 
-function namesOf({ publicKey, jkt, x5tS256, ckt }: Confirmation): readonly string[] {
-  const names = [publicKey?.jkt ?? jkt, x5tS256, ckt]
-  return names.filter((name) => name !== undefined)
+function assertBound({ confirmation }: Draft, exchange: Exchange): void {
+  const { subject, proofs, profile } = exchange
+  if (confirmation === undefined) {
+    if (subject.confirmation !== undefined) {
+      refuseUnless(exchange, 'danger_drop_confirmation', 'a confirmation, since the subject token has one')
+    }
+    if (proofs.some(({ method }) => method === 'dpop')) {
+      refuseUnless(exchange, 'danger_drop_confirmation', 'a confirmation, since a DPoP proof came')
+    }
+  } else if (!vouched(confirmation, exchange)) {
+    refuse('proof', 'a confirmation key that was proved')
+  }
+  if (profile.writer.needsKey && !proofs.some(({ publicKey }) => publicKey.jkt === confirmation?.publicKey?.jkt)) {
+    throw new DragomanError('ERR_PROOF_REQUIRED', {
+      detail: { expected: 'a proof by the key that the output is to be bound to', rule: profile.rendering.format },
+    })
+  }
+}
+
+/**
+ * Never a key that nobody proved: every name it goes by is one of a proof in this request, or of a token whose holder
+ * proved it. A token that its audience presents was proved to somebody else.
+ */
+function vouched(confirmation: Confirmation, { subject, actor, proofs, profile }: Exchange): boolean {
+  const { accepts } = profile
+  const known = new Set<string>(proofs.flatMap(namesOf))
+  if (accepts.subject.presentedBy === 'holder') for (const name of namesOf(subject.confirmation)) known.add(name)
+  if (accepts.actor?.presentedBy === 'holder') for (const name of namesOf(actor?.confirmation)) known.add(name)
+  const names = namesOf(confirmation)
+  return names.length > 0 && names.every((name) => known.has(name))
+}
+
+function namesOf(confirmation: Confirmation | undefined): readonly string[] {
+  if (confirmation === undefined) return []
+  const { publicKey, jkt, x5tS256, ckt } = confirmation
+  return [publicKey?.jkt, jkt, x5tS256 && `x5t ${x5tS256}`, ckt && `ckt ${ckt}`].filter((name) => name !== undefined)
 }

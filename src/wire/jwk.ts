@@ -3,7 +3,7 @@ import { type Algorithm, algorithmNamed, algorithmsFor, type CryptoKey, cryptoKe
 import { DragomanError } from '../core/errors.ts'
 import type { PublicKey, VerificationKey } from '../core/keys.ts'
 import type { Value, ValueMap } from '../core/value.ts'
-import { isMap, map } from '../core/value.ts'
+import { isList, isMap, map } from '../core/value.ts'
 import { fromBase64url } from './base64url.ts'
 
 /** RFC 7638 §3.2 and RFC 9964 §6: the members that make the key, in the order in which they are hashed. */
@@ -17,8 +17,17 @@ const MEMBERS: { readonly [kty: string]: readonly string[] } = {
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
 // RFC 7518 §6.2.1.2: coordinates are as wide as the field, leading zeros kept.
-const EC_BYTES: { readonly [crv: string]: number } = { 'P-256': 32, 'P-384': 48, 'P-521': 66 }
-const AKP_BYTES: { readonly [alg: string]: number } = { 'ML-DSA-44': 1312, 'ML-DSA-65': 1952, 'ML-DSA-87': 2592 }
+const EC_BYTES: ReadonlyMap<unknown, number> = new Map([
+  ['P-256', 32],
+  ['P-384', 48],
+  ['P-521', 66],
+])
+// FIPS 204 table 2
+const AKP_BYTES: ReadonlyMap<unknown, number> = new Map([
+  ['ML-DSA-44', 1312],
+  ['ML-DSA-65', 1952],
+  ['ML-DSA-87', 2592],
+])
 
 const wrong = (expected: string): DragomanError => new DragomanError('ERR_TRUST_CONFIG', { detail: { expected } })
 
@@ -26,8 +35,9 @@ const wrong = (expected: string): DragomanError => new DragomanError('ERR_TRUST_
  * The public key in a JWK (RFC 7517, 7518, 8037, 9964).
  *
  * Checks: kty, curve and algorithm known; every member canonical base64url of its exact width; no private member
- * (Node takes the public half of a private JWK without a word); the point on its curve; RSA size.
- * Does NOT look at `use`, `key_ops`, `alg` of non-AKP keys, `kid`, `x5c`: {@link verificationKey} does.
+ * (Node takes the public half of a private JWK without a word); the point on its curve.
+ * Does NOT look at the size of an RSA key, which {@link verificationKey} does, nor at `use`, `key_ops`, `alg` of
+ * non-AKP keys and `kid`, which {@link verificationKeyFromJwk} does, nor at `x5c`.
  *
  * @throws {@link DragomanError} `ERR_TRUST_CONFIG`, `detail.expected` saying what a usable JWK has
  */
@@ -61,7 +71,7 @@ function checkWidths(jwk: { readonly [name: string]: string }): void {
   }
   switch (jwk['kty']) {
     case 'EC': {
-      const bytes = EC_BYTES[jwk['crv'] ?? '']
+      const bytes = EC_BYTES.get(jwk['crv'])
       if (bytes === undefined) throw wrong('crv P-256, P-384 or P-521')
       if (width('x') !== bytes || width('y') !== bytes) throw wrong(`coordinates of ${bytes} bytes`)
       return
@@ -70,7 +80,7 @@ function checkWidths(jwk: { readonly [name: string]: string }): void {
       if (jwk['crv'] !== 'Ed25519' || width('x') !== 32) throw wrong('crv Ed25519 and x of 32 bytes')
       return
     case 'AKP':
-      if (width('pub') !== AKP_BYTES[jwk['alg'] ?? '']) throw wrong('alg ML-DSA-44, -65 or -87 and pub of its length')
+      if (width('pub') !== AKP_BYTES.get(jwk['alg'])) throw wrong('alg ML-DSA-44, -65 or -87 and pub of its length')
       return
     default: {
       width('e')
@@ -138,17 +148,32 @@ export function verificationKey(
 }
 
 /**
- * The verification key in one entry of a JWK Set; `undefined` for keys that are not for verifying or of an unknown kind.
- * Honours `use`, `key_ops` and `alg`.
+ * The verification key in one entry of a JWK Set; `undefined` for keys that are not for verifying or of an unknown kind,
+ * which a set may well hold beside others (RFC 7517 §5). Honours `use`, `key_ops` and `alg`.
+ *
+ * @throws {@link DragomanError} `ERR_TRUST_CONFIG` for a key of a known kind that is malformed, or private
  */
 export function verificationKeyFromJwk(jwk: Value, allowed: readonly Algorithm[]): VerificationKey | undefined {
-  if (!isMap(jwk) || typeof jwk['kty'] !== 'string' || !Object.hasOwn(MEMBERS, jwk['kty'])) return undefined
+  if (!isMap(jwk) || !isKnownKind(jwk)) return undefined
   const { use, key_ops: operations, alg, kid } = jwk
   // `jwt-svid` is what SPIFFE bundles write for a signature key (SPIFFE JWT-SVID §6.2).
   if (use !== undefined && use !== 'sig' && use !== 'jwt-svid') return undefined
-  if (Array.isArray(operations) && !operations.includes('verify')) return undefined
-  const text = (value: Value | undefined) => (typeof value === 'string' ? value : undefined)
-  return verificationKey(publicKeyFromJwk(jwk), allowed, { kid: text(kid), alg: text(alg) })
+  if (operations !== undefined && !(isList(operations) && operations.includes('verify'))) return undefined
+  if (alg !== undefined && typeof alg !== 'string') return undefined
+  return verificationKey(publicKeyFromJwk(jwk), allowed, { kid: typeof kid === 'string' ? kid : undefined, alg })
+}
+
+function isKnownKind({ kty, crv, alg }: ValueMap): boolean {
+  switch (kty) {
+    case 'EC':
+      return EC_BYTES.has(crv)
+    case 'OKP':
+      return crv === 'Ed25519'
+    case 'AKP':
+      return AKP_BYTES.has(alg)
+    default:
+      return kty === 'RSA'
+  }
 }
 
 /** Whether two keys are the same key. */

@@ -41,9 +41,7 @@ export function readCose(bytes: Uint8Array, now: number): readonly string[] | un
       ...message.signatures.flatMap(({ headers, signature }) => [
         'protected header',
         ...entries(headers.protected, HEADERS, now),
-        ...(headers.unprotected.size > 0
-          ? ['unprotected header', ...entries(headers.unprotected, HEADERS, now)]
-          : []),
+        ...(headers.unprotected.size > 0 ? ['unprotected header', ...entries(headers.unprotected, HEADERS, now)] : []),
         `signature: ${signature.length} bytes`,
       ]),
       ...(isCborMap(payload) ? ['claims', ...entries(payload, CLAIMS, now)] : ['payload: not a claims map']),
@@ -59,7 +57,8 @@ const entries = (
   items: ReadonlyMap<CborLabel, CborValue>,
   names: { readonly [label: string]: string },
   now: number,
-): readonly string[] => [...items].map(([label, value]) => claimLine(names[label] ?? String(label), shown(label, value, names), now))
+): readonly string[] =>
+  [...items].map(([label, value]) => claimLine(names[label] ?? String(label), shown(label, value, names), now))
 
 function shown(label: CborLabel, value: CborValue, names: object): unknown {
   if (names === HEADERS && label === 1 && typeof value === 'number') return coseAlgorithm(value)?.name ?? value

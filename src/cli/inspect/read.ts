@@ -15,7 +15,7 @@ export interface Reading {
 /** One way to read: `undefined` when the text is nothing of its kind. */
 type Reader = (text: string, now: number) => readonly string[] | undefined
 
-const readers: readonly Reader[] = [fromPem, fromAnswer, fromChain, readJsonSerialization, readCompact, fromBytes]
+const readers: readonly Reader[] = [fromAnswer, fromPem, fromChain, readJsonSerialization, readCompact, fromBytes]
 
 /** Reads `text` (latin1 where the input is binary) as the first kind that recognises it. Verifies nothing. */
 export function read(text: string, now: number): Reading {
@@ -46,6 +46,7 @@ function fromPem(text: string, now: number): readonly string[] | undefined {
 /** The answer of a token endpoint (RFC 8693 §2.2.1): what it says, then the token inside. */
 function fromAnswer(text: string, now: number): readonly string[] | undefined {
   const answer = jsonObject(text)
+  if (typeof answer?.['error'] === 'string') return ['token endpoint refusal', ...Object.entries(answer).map(member)]
   const token = answer?.['access_token']
   if (answer === undefined || typeof token !== 'string') return undefined
   const { access_token: _, ...rest } = answer

@@ -1,0 +1,27 @@
+import { clientMethods } from './clients/index.ts'
+import { codecs } from './codecs/index.ts'
+import type { Catalog } from './core/catalog.ts'
+import { compileExpression } from './expressions/cel.ts'
+import { type Nonces, proofMethodsWith } from './proofs/index.ts'
+import { stages } from './stages/index.ts'
+
+/**
+ * Every built-in, by kind. A new one for each tenant: codecs and proofs remember keys and headers they have seen, and
+ * tenants share nothing.
+ */
+export const builtin = ({ nonces }: { nonces?: Nonces | undefined } = {}): Catalog => ({
+  codecs: codecs(),
+  stages,
+  clientMethods,
+  proofMethods: proofMethodsWith({ nonces }),
+  expression: compileExpression,
+})
+
+/** The lists of `catalog` with those of `more` behind them. */
+export const extended = (catalog: Catalog, more: Partial<Catalog>): Catalog => ({
+  codecs: [...catalog.codecs, ...(more.codecs ?? [])],
+  stages: [...catalog.stages, ...(more.stages ?? [])],
+  clientMethods: [...catalog.clientMethods, ...(more.clientMethods ?? [])],
+  proofMethods: [...catalog.proofMethods, ...(more.proofMethods ?? [])],
+  expression: more.expression ?? catalog.expression,
+})

@@ -1,0 +1,151 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { algorithmNamed } from '../../core/algorithms.ts'
+import type { Codec } from '../../core/codec.ts'
+import type { Signer } from '../../core/keys.ts'
+import type { Confirmation, Draft, Rendering, Validity } from '../../core/token.ts'
+import { type Claims, map } from '../../core/value.ts'
+import { generatePrivateKey, signerOf, signingPool } from '../../keys/index.ts'
+import { selfSignedAuthority } from '../../wire/certificate.ts'
+import { buildCsr } from '../../wire/csr.ts'
+import { publicKey } from '../../wire/jwk.ts'
+import { pem } from '../../wire/pem.ts'
+
+/** What domain alpha hands out: sample tokens, and what beta must know to believe them. */
+export interface Alpha {
+  /** File name to content. */
+  readonly files: ReadonlyMap<string, string>
+}
+
+/** Seconds: long enough for a person to play, short enough to be forgotten. */
+const LIFETIME = 3600
+// A clock that is a little behind must not refuse what was made this second.
+const BACKDATED = 60
+const WORKLOAD = 'spiffe://alpha.example/ns/shop/sa/orders'
+const SERVICE = 'spiffe://alpha.example/ns/shop/sa/billing'
+
+/**
+ * Domain alpha: an issuer of JWTs, a certification authority and an edge that issues CWTs, with keys made now. Its
+ * tokens are for `audience`, the gateway of domain beta.
+ */
+export async function alphaDomain(codecs: readonly Codec[], audience: string, now: number): Promise<Alpha> {
+  const signing = newSigner('ES256')
+  const edge = newSigner('ES256')
+  const authority = await newAuthority('Alpha Issuing CA', now)
+  const tls = await newAuthority('Dragoman dev TLS', now)
+  const client = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
+  const requested = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
+
+  const said = map([
+    ['sub', WORKLOAD],
+    ['email', 'orders@alpha.example'],
+    ['groups', ['shop', 'night-shift']],
+  ])
+  const validity = {
+    issuedAt: now,
+    notBefore: now - BACKDATED,
+    expiresAt: now + LIFETIME,
+    audience: [audience, 'https://orders.beta.example', 'https://stock.beta.example'],
+    scope: ['orders.read', 'orders.write', 'stock.read'],
+  }
+  const token = (format: string, issuer: string, signer: Signer, claims: Claims, more: Partial<Wanted> = {}) =>
+    issue(codecs, { format, issuer, signer, claims, validity, now, ...more })
+
+  const bound = { ...validity, audience: [], scope: undefined }
+  const certificate = await token('x509', 'alpha', authority, map([['sub', WORKLOAD]]), {
+    kind: 'client',
+    validity: bound,
+    confirmation: { publicKey: publicKey(createPublicKey(client)) },
+    options: map([['claims_extension', false]]),
+  })
+  const tlsKey = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
+  const listener = await token('x509', 'alpha', tls, map([['sub', 'localhost']]), {
+    kind: 'server',
+    validity: bound,
+    confirmation: { publicKey: publicKey(createPublicKey(tlsKey)) },
+    options: map([
+      ['claims_extension', false],
+      ['subject_as', 'san_dns'],
+    ]),
+  })
+  const actor = map([
+    ['sub', SERVICE],
+    ['email', 'billing@alpha.example'],
+  ])
+  return {
+    files: new Map([
+      ['subject.jwt', await token('jwt', 'https://id.alpha.example', signing, said)],
+      ['actor.jwt', await token('jwt', 'https://id.alpha.example', signing, actor)],
+      ['subject.cwt', await token('cwt', 'https://edge.alpha.example', edge, said)],
+      ['client.pem', certificate],
+      ['client.key', privatePem(client)],
+      ['client.csr', pem('CERTIFICATE REQUEST', buildCsr({ privateKey: requested }))],
+      ['csr.key', privatePem(requested)],
+      ['alpha-jwks.json', jwks(signing)],
+      ['alpha-edge-jwks.json', jwks(edge)],
+      ['alpha-ca.pem', pem('CERTIFICATE', authority.chain[0] ?? new Uint8Array())],
+      ['tls-ca.pem', pem('CERTIFICATE', tls.chain[0] ?? new Uint8Array())],
+      ['tls.pem', listener],
+      ['tls.key', privatePem(tlsKey)],
+    ]),
+  }
+}
+
+interface Wanted {
+  readonly format: string
+  readonly kind?: string
+  readonly issuer: string
+  readonly signer: Signer
+  readonly claims: Claims
+  readonly validity: Validity
+  readonly confirmation?: Confirmation
+  readonly options?: Claims
+  readonly now: number
+}
+
+async function issue(codecs: readonly Codec[], wanted: Wanted): Promise<string> {
+  const codec = codecs.find(({ format }) => format === wanted.format)
+  if (!codec) throw new TypeError(`no codec for ${wanted.format}`)
+  const rendering: Rendering = {
+    format: wanted.format,
+    kind: wanted.kind,
+    options: wanted.options ?? map(),
+    key: undefined,
+    algorithm: wanted.signer.algorithm.name,
+    header: map(),
+    kid: true,
+    tokenType: undefined,
+  }
+  const draft: Draft = {
+    claims: wanted.claims,
+    validity: wanted.validity,
+    confirmation: wanted.confirmation,
+    embedded: [],
+    notes: [],
+  }
+  const { issuer, now, signer } = wanted
+  const layout = codec.prepare(rendering).lay(draft, { issuer, now, id: randomBytes(16), signer })
+  return layout.finish(await signer.sign(layout.toBeSigned)).raw
+}
+
+function newSigner(name: string, chain: readonly Uint8Array[] = [], key?: KeyObject): Signer {
+  const algorithm = algorithmNamed(name)
+  if (!algorithm) throw new TypeError(`no algorithm ${name}`)
+  return signerOf(key ?? generatePrivateKey(algorithm), algorithm, { chain, pool: signingPool() })
+}
+
+async function newAuthority(commonName: string, now: number): Promise<Signer> {
+  const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
+  const signer = newSigner('ES256', [], key)
+  const certificate = await selfSignedAuthority({
+    signer,
+    commonName,
+    notBefore: now - BACKDATED * 2,
+    notAfter: now + LIFETIME * 24,
+  })
+  return newSigner('ES256', [certificate], key)
+}
+
+const jwks = ({ publicKey: { jwk }, kid, algorithm }: Signer): string =>
+  JSON.stringify({ keys: [{ ...jwk, kid, alg: algorithm.jose[0], use: 'sig' }] }, null, 2)
+
+const privatePem = (key: KeyObject): string => String(key.export({ type: 'pkcs8', format: 'pem' }))

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { auditToFile } from '../../audit/index.ts'
+import { codecs } from '../../codecs/index.ts'
+import { createGateway } from '../../compose.ts'
+import type { AuditSink } from '../../core/audit.ts'
+import { type Command, exit, type Io, UsageError } from '../io.ts'
+import { untilStopped } from '../serve.ts'
+import { showRecord } from '../show.ts'
+import { alphaDomain } from './alpha.ts'
+import { samples } from './commands.ts'
+import { devConfiguration } from './configuration.ts'
+
+const HOST = '127.0.0.1'
+
+/** `dragoman dev`: two trust domains in one process, with samples to paste. For looking, not for use. */
+export const devCommand: Command = {
+  name: 'dev',
+  summary: 'runs two trust domains on loopback with keys made now, and prints a command line for each profile',
+  usage: '[--port N] [--tls-port N] [--folder DIR] [--quiet]',
+  example: 'dragoman dev --port 9080',
+  options: [
+    ['--port N', 'HTTP port (default 8080; 0 takes a free one)'],
+    ['--tls-port N', 'HTTPS port, for client certificates (default 8443; 0 takes a free one)'],
+    ['--folder DIR', 'where tokens, keys and configuration are written (default: a new temporary folder)'],
+    ['--quiet', 'does not tell each exchange'],
+  ],
+  async run(args, io) {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        port: { type: 'string', default: '8080' },
+        'tls-port': { type: 'string', default: '8443' },
+        folder: { type: 'string' },
+        quiet: { type: 'boolean', default: false },
+      },
+    })
+    const port = await portOf(values.port)
+    const tlsPort = await portOf(values['tls-port'])
+    const folder = folderFor(values.folder)
+    const configuration = await writeFolder(folder, { host: HOST, port, tlsPort })
+    const gateway = await createGateway(configuration, {
+      audit: (_, file) => told(auditToFile(file ?? join(folder, 'audit.jsonl')), values.quiet ? undefined : io),
+    })
+    const [http = ''] = await gateway.listen()
+    // By the name that its certificate has.
+    io.out(welcome(http, `https://localhost:${tlsPort}`, folder))
+    await untilStopped(gateway, io)
+    return exit.done
+  },
+}
+
+/** A port of the command line; 0 becomes one that is free now, since the issuer's URL must name it. */
+async function portOf(text: string): Promise<number> {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new UsageError(`${text} is not a port`)
+  if (port !== 0) return port
+  return new Promise((done, failed) => {
+    const server = createServer()
+    server.once('error', failed)
+    server.listen(0, HOST, () => {
+      const address = server.address()
+      server.close(() => done(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
+
+function folderFor(wanted: string | undefined): string {
+  if (wanted === undefined) return mkdtempSync(join(tmpdir(), 'dragoman-'))
+  mkdirSync(wanted, { recursive: true })
+  return resolve(wanted)
+}
+
+/** Writes domain alpha's files and beta's configuration. Resolves with the path of the latter. */
+export async function writeFolder(
+  folder: string,
+  at: { host: string; port: number; tlsPort: number },
+): Promise<string> {
+  const issuer = `http://${at.host}:${at.port}`
+  const { files } = await alphaDomain(codecs(), issuer, Math.floor(Date.now() / 1000))
+  const all = new Map([
+    ...files,
+    ['demo.secret', 'demo-secret'],
+    ['pairwise.secret', randomBytes(32).toString('base64url')],
+    ['dragoman.yaml', devConfiguration(at)],
+  ])
+  // Keys are among them: for their owner only.
+  for (const [name, content] of all) writeFileSync(join(folder, name), content, { mode: 0o600 })
+  return join(folder, 'dragoman.yaml')
+}
+
+/** Tells each exchange on the terminal, beside writing its record. */
+function told(sink: AuditSink, io: Io | undefined): AuditSink {
+  if (io === undefined) return sink
+  return {
+    ...sink,
+    write(record) {
+      sink.write(record)
+      io.out(`\n${showRecord(record)}`)
+    },
+  }
+}
+
+function welcome(http: string, https: string, folder: string): string {
+  const lines = [
+    `Domain alpha made its keys and some tokens; domain beta's gateway listens on ${http} and ${https}.`,
+    `Tokens, keys and configuration: ${folder}`,
+    `Audit records: ${folder}/audit.jsonl`,
+    '',
+    'Paste any of these into another terminal. `| node bin/dragoman.mjs inspect` behind it shows what came out,',
+    'and this terminal tells what became of each claim.',
+  ]
+  for (const { profile, says, command } of samples(http, https, folder))
+    lines.push('', `# ${profile}: ${says}`, command)
+  return `${lines.join('\n')}\n`
+}

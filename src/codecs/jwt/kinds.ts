@@ -1,0 +1,181 @@
+import type { Algorithm } from '../../core/algorithms.ts'
+import { DragomanError } from '../../core/errors.ts'
+import type { Draft } from '../../core/token.ts'
+import type { TrustedIssuer } from '../../core/trust.ts'
+import type { Value } from '../../core/value.ts'
+import type { JwsHeader } from '../../wire/jws.ts'
+import { parseSpiffeId } from '../../wire/spiffe.ts'
+import type { ClaimsSet } from './read-claims.ts'
+
+/** What sets one kind of JWT apart (RFC 8725 §3.12), read and written. */
+export interface Kind {
+  /** Written in the header. */
+  readonly typ: string
+  /** Has the compact form only, as all that RFC 7519 calls a JWT; the rest is taken and given in JSON as well. */
+  readonly compactOnly: boolean
+  readonly accessToken: boolean
+  /** Names of the algorithms that it may be signed with; `undefined`: any. */
+  readonly algorithms: readonly string[] | undefined
+  /** Members that its header may have; `undefined`: any. */
+  readonly members: ReadonlySet<string> | undefined
+  /** `iss` says whom to trust. */
+  readonly byIssuer: boolean
+  readonly singleAudience: boolean
+  /** @throws `ERR_TOKEN_KIND` for an explicit type that this kind does not have */
+  assertTyp(typ: string | undefined): void
+  /** @throws `ERR_PROFILE_REQUIRED` and others for a token that lacks what the kind demands */
+  assertClaims(set: ClaimsSet, issuer: TrustedIssuer): void
+  /** @throws `ERR_PROFILE_REQUIRED` and others for a draft of which no valid token of this kind can be made */
+  assertDraft(draft: Draft): void
+}
+
+const PLAIN: Kind = {
+  typ: 'JWT',
+  compactOnly: false,
+  accessToken: false,
+  algorithms: undefined,
+  members: undefined,
+  byIssuer: true,
+  singleAudience: false,
+  assertTyp: () => {},
+  assertClaims: () => {},
+  assertDraft: () => {},
+}
+
+const required = (claim: string, rule: string): DragomanError =>
+  new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim, rule } })
+
+/** RFC 9068 */
+const ACCESS_TOKEN: Kind = {
+  ...PLAIN,
+  typ: 'at+jwt',
+  compactOnly: true,
+  accessToken: true,
+  assertTyp(typ) {
+    if (kindOf(typ) !== 'at+jwt') throw new DragomanError('ERR_TOKEN_KIND', { detail: { expected: 'at+jwt' } })
+  },
+  // §2.2; `iss` is how the token's keys were found.
+  assertClaims({ claims, validity, id }) {
+    const missing =
+      ['sub', 'client_id'].find((claim) => claims[claim] === undefined) ??
+      (validity.audience.length === 0 ? 'aud' : undefined) ??
+      (validity.issuedAt === undefined ? 'iat' : undefined) ??
+      (validity.expiresAt === undefined ? 'exp' : undefined) ??
+      (id === undefined ? 'jti' : undefined)
+    if (missing !== undefined) throw required(missing, 'RFC 9068 section 2.2')
+  },
+  // The writer adds `iss`, `iat` and `jti` itself.
+  assertDraft({ claims, validity }) {
+    const missing =
+      ['sub', 'client_id'].find((claim) => !isName(claims[claim])) ??
+      (validity.audience.length === 0 ? 'aud' : undefined) ??
+      (validity.expiresAt === undefined ? 'exp' : undefined)
+    if (missing !== undefined) throw required(missing, 'RFC 9068 section 2.2')
+  },
+}
+
+const isName = (value: Value | undefined): boolean => typeof value === 'string' && value !== ''
+
+const SVID_TYPES: ReadonlySet<string | undefined> = new Set([undefined, 'JWT', 'JOSE'])
+
+/** SPIFFE JWT-SVID */
+const JWT_SVID: Kind = {
+  ...PLAIN,
+  compactOnly: true,
+  // §2.1
+  algorithms: ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'],
+  // §2
+  members: new Set(['alg', 'kid', 'typ']),
+  // §3: who signed it follows from the trust domain in `sub`.
+  byIssuer: false,
+  singleAudience: true,
+  assertTyp(typ) {
+    if (!SVID_TYPES.has(typ)) throw new DragomanError('ERR_TOKEN_KIND', { detail: { expected: 'typ JWT or JOSE' } })
+  },
+  assertClaims({ claims, validity }, { trustDomain }) {
+    const id = workloadId(claims['sub'])
+    if (id === undefined) throw new DragomanError('ERR_TOKEN_SUBJECT', { detail: { expected: WORKLOAD_ID } })
+    if (id.trustDomain !== trustDomain) {
+      throw new DragomanError('ERR_TOKEN_SUBJECT_SPACE', { detail: { expected: trustDomain, rule: 'trust_domain' } })
+    }
+    if (validity.audience.length === 0) throw required('aud', 'JWT-SVID section 3.2')
+    if (validity.expiresAt === undefined) throw new DragomanError('ERR_TOKEN_NO_EXPIRY')
+  },
+  assertDraft({ claims, validity }) {
+    if (workloadId(claims['sub']) === undefined) {
+      throw new DragomanError('ERR_PROFILE_SUBJECT', { detail: { expected: WORKLOAD_ID } })
+    }
+    if (validity.audience.length === 0) throw required('aud', 'JWT-SVID section 3.2')
+    if (validity.audience.length > 1) throw new DragomanError('ERR_PROFILE_TARGET_COUNT')
+    if (validity.expiresAt === undefined) throw required('exp', 'JWT-SVID section 3.3')
+  },
+}
+
+const WORKLOAD_ID = 'the SPIFFE ID of a workload'
+
+/** An ID without a path is the trust domain's own, and no caller's. */
+function workloadId(subject: Value | undefined) {
+  const id = typeof subject === 'string' ? parseSpiffeId(subject) : undefined
+  return id?.path === '' ? undefined : id
+}
+
+const NAMED: ReadonlyMap<string, Kind> = new Map([
+  ['jwt', PLAIN],
+  ['at+jwt', ACCESS_TOKEN],
+  ['jwt-svid', JWT_SVID],
+])
+
+/** The kinds that have a name and rules of their own; any other explicit type will do as well. */
+export const kinds: readonly string[] = [...NAMED.keys()]
+
+/** The rules for tokens of a kind; a kind without rules of its own has those of the plain one. */
+export const kindNamed = (name: string | undefined): Kind =>
+  name === undefined ? PLAIN : (NAMED.get(name.toLowerCase()) ?? PLAIN)
+
+// RFC 6838 §4.2, with a suffix (§4.2.8) as all explicit types have, which the kinds of other formats have not.
+const EXPLICIT_TYPE =
+  /^(?!application\/)(?:[a-z0-9][a-z0-9!#$&^_.+-]*\/)?[a-z0-9][a-z0-9!#$&^_.-]*\+[a-z0-9!#$&^_.+-]+$/i
+
+/** The kind to write. @throws `ERR_PROFILE_RENDERING` for a name that cannot be an explicit type */
+export function kindToWrite(name: string | undefined): Kind {
+  const known = name === undefined ? PLAIN : NAMED.get(name.toLowerCase())
+  if (known) return known
+  if (name !== undefined && EXPLICIT_TYPE.test(name)) return { ...PLAIN, typ: name }
+  throw new DragomanError('ERR_PROFILE_RENDERING', {
+    detail: {
+      option: 'kind',
+      expected: `${kinds.join(', ')}, or an explicit type such as txntoken+jwt, without application/`,
+    },
+  })
+}
+
+const APPLICATION = 'application/'
+
+/** A `typ` as the name of a kind: lower case, and without the `application/` that may be left out (RFC 7515 §4.1.9). */
+export function kindOf(typ: string | undefined): string | undefined {
+  const kind = typ?.toLowerCase()
+  return kind?.startsWith(APPLICATION) ? kind.slice(APPLICATION.length) : kind
+}
+
+/** @throws `ERR_TOKEN_ALGORITHM`, `ERR_TOKEN_HEADER`, `ERR_TOKEN_KIND` for a header that this kind does not have */
+export function assertHeader({ typ, members, algorithm }: JwsHeader, kind: Kind): void {
+  kind.assertTyp(typ)
+  if (!allows(kind, algorithm)) {
+    throw new DragomanError('ERR_TOKEN_ALGORITHM', { detail: { expected: kind.algorithms, actual: algorithm?.name } })
+  }
+  const extra = kind.members && Object.keys(members).find((name) => !kind.members?.has(name))
+  if (extra !== undefined) {
+    throw new DragomanError('ERR_TOKEN_HEADER', { detail: { member: extra, expected: 'alg, kid and typ only' } })
+  }
+}
+
+/** @throws `ERR_PROFILE_RENDERING` for an algorithm with which this kind may not be signed */
+export function assertAlgorithm(kind: Kind, algorithm: Algorithm | undefined): void {
+  if (allows(kind, algorithm)) return
+  throw new DragomanError('ERR_PROFILE_RENDERING', {
+    detail: { option: 'algorithm', expected: `one of ${kind.algorithms?.join(', ')}`, actual: algorithm?.name },
+  })
+}
+
+const allows = ({ algorithms }: Kind, algorithm: Algorithm | undefined): boolean =>
+  algorithms === undefined || (algorithm !== undefined && algorithms.includes(algorithm.name))

@@ -1,0 +1,84 @@
+import { algorithmNamed } from '../../core/algorithms.ts'
+import type { Loss, Writer } from '../../core/codec.ts'
+import { DragomanError } from '../../core/errors.ts'
+import type { Draft, Rendering } from '../../core/token.ts'
+import { tokenTypes } from '../../core/types.ts'
+import { toBase64url } from '../../wire/base64url.ts'
+import { type Encoding, encodingOf } from './encodings.ts'
+import { jsonValue } from './json-value.ts'
+import { assertAlgorithm, type Kind, kindToWrite } from './kinds.ts'
+import { writeClaims } from './write-claims.ts'
+import { headerWriter, type Member } from './write-header.ts'
+
+/**
+ * Settles how the JWTs of one profile are written.
+ *
+ * Checks that kind, serialization, algorithm, token type and header members go together. The key comes later; a key
+ * that the kind may not be signed with refuses then.
+ *
+ * @throws {@link DragomanError} `ERR_PROFILE_RENDERING`
+ */
+export function prepare(rendering: Rendering): Writer {
+  const kind = kindToWrite(rendering.kind)
+  const encoding = encodingOf(rendering.options)
+  const accessToken = kind.accessToken || rendering.tokenType === tokenTypes.accessToken
+  const tokenType = rendering.tokenType ?? (accessToken ? tokenTypes.accessToken : tokenTypes.jwt)
+  const usage = accessToken ? 'access_token' : 'N_A'
+  assertForm(encoding, kind, accessToken)
+  if (rendering.algorithm !== undefined) assertAlgorithm(kind, algorithmNamed(rendering.algorithm))
+  const headerFor = headerWriter(rendering, kind, encoding)
+  return {
+    tokenType,
+    usage,
+    singleAudience: kind.singleAudience,
+    needsKey: false,
+    lay(draft, issuance) {
+      kind.assertDraft(draft)
+      const losses: Loss[] = []
+      const header = headerFor(issuance.signer, embeddedMembers(draft, losses))
+      const id = toBase64url(issuance.id)
+      const payload = Buffer.from(writeClaims(draft, issuance, id, losses)).toString('base64url')
+      return {
+        losses,
+        toBeSigned: Buffer.from(`${header}.${payload}`, 'latin1'),
+        finish: (signature) => {
+          const raw = serialize(encoding, { header, payload, signature: toBase64url(signature) })
+          return { raw, tokenType, usage, id }
+        },
+      }
+    },
+    ceiling: () => undefined,
+  }
+}
+
+function assertForm({ serialization }: Encoding, kind: Kind, accessToken: boolean): void {
+  // An access token goes into an HTTP header as one word (RFC 6750 §2.1).
+  if (serialization === 'compact' || !(kind.compactOnly || accessToken)) return
+  throw new DragomanError('ERR_PROFILE_RENDERING', {
+    detail: { option: 'serialization', expected: 'compact, for this kind of token' },
+  })
+}
+
+function embeddedMembers({ embedded }: Draft, losses: Loss[]): readonly Member[] {
+  const inHeader = embedded.filter(({ place }) => place === 'header')
+  return inHeader.map(({ name, value }) => [name, jsonValue(value, name, losses)])
+}
+
+interface Parts {
+  readonly header: string
+  readonly payload: string
+  readonly signature: string
+}
+
+/** RFC 7515 §7; base64url needs no escapes in JSON. */
+function serialize({ serialization }: Encoding, { header, payload, signature }: Parts): string {
+  const signed = `"protected":"${header}","signature":"${signature}"`
+  switch (serialization) {
+    case 'compact':
+      return `${header}.${payload}.${signature}`
+    case 'flattened':
+      return `{"payload":"${payload}",${signed}}`
+    case 'general':
+      return `{"payload":"${payload}","signatures":[{${signed}}]}`
+  }
+}

@@ -1,0 +1,204 @@
+import { keySchema } from '../keys/index.ts'
+import { issuerSchema } from '../trust/index.ts'
+
+const text = (description: string) => ({ type: 'string', minLength: 1, description }) as const
+
+const listener = {
+  type: 'object',
+  description: 'An address to listen on.',
+  additionalProperties: false,
+  required: ['port'],
+  properties: {
+    host: { type: 'string', default: '127.0.0.1', description: 'Address to bind to.' },
+    port: { type: 'integer', minimum: 0, maximum: 65_535, description: 'Port; 0 takes any free one.' },
+    operations: { type: 'boolean', default: true, description: 'Serves /livez, /readyz, /metrics and /version here.' },
+    tls: {
+      type: 'object',
+      description: 'TLS. Clients are asked for a certificate, and those without one are served too.',
+      additionalProperties: false,
+      required: ['certificate', 'key'],
+      properties: {
+        certificate: text('PEM file: the certificate of the listener, then its intermediates.'),
+        key: text('PEM file: its private key.'),
+        client_ca: text('PEM file: authorities named to clients, so that they pick the right certificate.'),
+      },
+    },
+  },
+} as const
+
+const client = {
+  type: 'object',
+  description: 'A client, and the one method by which it authenticates.',
+  additionalProperties: false,
+  required: ['client_id', 'token_endpoint_auth_method'],
+  properties: {
+    client_id: text('Its id.'),
+    token_endpoint_auth_method: {
+      enum: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth'],
+      description: 'The one method that it may use.',
+    },
+    client_secret: text('Its secret, in plain. Prefer one of the next three.'),
+    client_secret_file: text('A file with its secret.'),
+    client_secret_env: text('An environment variable with its secret.'),
+    client_secret_sha256: {
+      anyOf: [
+        { type: 'string', pattern: '^[0-9a-f]{64}$' },
+        { type: 'array', items: { type: 'string', pattern: '^[0-9a-f]{64}$' }, minItems: 1, maxItems: 4 },
+      ],
+      description: 'SHA-256 of its secret in hex; several during a change of secret.',
+    },
+    jwks: { type: 'object', description: '`private_key_jwt`: its keys, a JWK Set.' },
+    jwks_file: text('`private_key_jwt`: a file with its JWK Set.'),
+    jwks_uri: text('`private_key_jwt`: the URL of its JWK Set.'),
+    fetch: { ...issuerSchema.properties.fetch, description: 'How `jwks_uri` is fetched.' },
+    assertion_audience: {
+      enum: ['issuer', 'legacy'],
+      default: 'issuer',
+      description:
+        '`private_key_jwt`: `issuer` takes our issuer identifier as the only audience; `legacy` also the token endpoint, and others beside it.',
+    },
+    assertion_max_lifetime: {
+      type: 'integer',
+      minimum: 10,
+      maximum: 3600,
+      default: 300,
+      description: '`private_key_jwt`: seconds ahead that `exp` may be.',
+    },
+    certificate_authorities: text('`tls_client_auth`: PEM file with the authorities of its certificate.'),
+    tls_client_auth_subject_dn: text('`tls_client_auth`: its subject, as RFC 4514 writes it.'),
+    tls_client_auth_san_dns: text('`tls_client_auth`: a DNS name in its certificate.'),
+    tls_client_auth_san_uri: text('`tls_client_auth`: a URI in its certificate.'),
+    tls_client_auth_san_ip: text('`tls_client_auth`: an IP address in its certificate.'),
+    tls_client_auth_san_email: text('`tls_client_auth`: an e-mail address in its certificate.'),
+    dpop_bound_access_tokens: {
+      type: 'boolean',
+      default: false,
+      description: 'Nothing is issued to it without a DPoP proof.',
+    },
+  },
+} as const
+
+/** What a tenant has of its own. */
+const tenantProperties = {
+  issuer: {
+    type: 'string',
+    pattern: '^https?://[^?#]+$',
+    description:
+      'The issuer identifier: an https URL (http for loopback only). Its path is where the tenant is served.',
+  },
+  keys: { type: 'array', items: keySchema, minItems: 1, description: 'Signing keys.' },
+  secrets: {
+    type: 'array',
+    description: 'Secrets for keyed hashes, such as pairwise subjects.',
+    items: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['name'],
+      oneOf: [{ required: ['file'] }, { required: ['env'] }, { required: ['value'] }],
+      properties: {
+        name: text('What profiles call it.'),
+        file: text('A file with at least 32 bytes.'),
+        env: text('An environment variable with at least 32 bytes.'),
+        value: text('The secret in plain. For development.'),
+      },
+    },
+  },
+  clients: { type: 'array', items: client, description: 'Who may ask.' },
+  issuers: { type: 'array', items: issuerSchema, description: 'Whose tokens may be taken.' },
+  profiles: {
+    description: 'The profiles: a folder of `.yaml` files, or a list of files and folders.',
+    anyOf: [
+      { type: 'string', minLength: 1 },
+      { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1 },
+    ],
+  },
+  limits: {
+    type: 'object',
+    additionalProperties: false,
+    description: 'Bounds on what is read.',
+    properties: {
+      body_bytes: {
+        type: 'integer',
+        minimum: 1024,
+        maximum: 1_048_576,
+        default: 65_536,
+        description: 'Bytes of a request body.',
+      },
+      parameters: { type: 'integer', minimum: 8, maximum: 1024, default: 64, description: 'Parameters of a request.' },
+      parameter_bytes: {
+        type: 'integer',
+        minimum: 1024,
+        maximum: 1_048_576,
+        default: 32_768,
+        description: 'Characters of one parameter.',
+      },
+    },
+  },
+  audit: {
+    type: 'object',
+    additionalProperties: false,
+    description: 'Where the audit records go.',
+    properties: { file: text('A file to append to, opened anew on SIGHUP. Default: standard output.') },
+  },
+  replay: {
+    type: 'object',
+    additionalProperties: false,
+    description: 'What may be used once.',
+    properties: {
+      capacity: {
+        type: 'integer',
+        minimum: 1,
+        default: 1_000_000,
+        description: 'Uses remembered; when full, requests that need one are refused.',
+      },
+    },
+  },
+  dpop_nonce: {
+    type: 'boolean',
+    default: false,
+    description: 'DPoP proofs must carry a nonce of ours (RFC 9449 section 8).',
+  },
+  clock_skew: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 300,
+    default: 30,
+    description: 'Tolerance for clocks, in seconds.',
+  },
+} as const
+
+const REQUIRED = ['issuer', 'keys', 'profiles'] as const
+
+/**
+ * JSON Schema (2020-12) of the configuration: one tenant as it is, or several under `tenants`, each with all of its own.
+ */
+export const configurationSchema = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'Dragoman configuration',
+  description: 'One gateway: its listeners and its tenant, or its tenants.',
+  type: 'object',
+  additionalProperties: false,
+  oneOf: [{ required: REQUIRED }, { required: ['tenants'] }],
+  properties: {
+    listeners: { type: 'array', items: listener, minItems: 1, description: 'Default: 127.0.0.1:8080.' },
+    ...tenantProperties,
+    tenants: {
+      type: 'array',
+      minItems: 1,
+      description: 'Several issuers in one process; they share nothing else.',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', ...REQUIRED],
+        properties: {
+          name: {
+            type: 'string',
+            pattern: '^[a-z0-9][a-z0-9-]*$',
+            description: 'Its name, as in audit records and metrics.',
+          },
+          ...tenantProperties,
+        },
+      },
+    },
+  },
+} as const

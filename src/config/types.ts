@@ -1,0 +1,63 @@
+import type { Value } from '../core/value.ts'
+import type { KeyEntry } from '../keys/index.ts'
+import type { FetchEntry, IssuerEntry } from '../trust/index.ts'
+
+/** The configuration, checked and with paths still as written. */
+export interface Configuration {
+  /** The file it came from; names in it are relative to its folder. */
+  readonly file: string
+  readonly listeners: readonly ListenerEntry[]
+  readonly tenants: readonly TenantEntry[]
+}
+
+export interface ListenerEntry {
+  readonly host?: string
+  readonly port: number
+  readonly operations?: boolean
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly client_ca?: string }
+}
+
+export interface TenantEntry {
+  /** `default` in the plain case of one tenant. */
+  readonly name: string
+  readonly issuer: string
+  readonly keys: readonly KeyEntry[]
+  readonly secrets?: readonly SecretEntry[]
+  readonly clients?: readonly ClientEntry[]
+  readonly issuers?: readonly IssuerEntry[]
+  readonly profiles: string | readonly string[]
+  readonly limits?: { readonly body_bytes?: number; readonly parameters?: number; readonly parameter_bytes?: number }
+  readonly audit?: { readonly file?: string }
+  readonly replay?: { readonly capacity?: number }
+  readonly dpop_nonce?: boolean
+  readonly clock_skew?: number
+}
+
+export interface SecretEntry {
+  readonly name: string
+  readonly file?: string
+  readonly env?: string
+  readonly value?: string
+}
+
+export interface ClientEntry {
+  readonly client_id: string
+  readonly token_endpoint_auth_method: string
+  readonly client_secret?: string
+  readonly client_secret_file?: string
+  readonly client_secret_env?: string
+  readonly client_secret_sha256?: string | readonly string[]
+  readonly jwks?: Value
+  readonly jwks_file?: string
+  readonly jwks_uri?: string
+  readonly fetch?: FetchEntry
+  readonly assertion_audience?: 'issuer' | 'legacy'
+  readonly assertion_max_lifetime?: number
+  readonly certificate_authorities?: string
+  readonly tls_client_auth_subject_dn?: string
+  readonly tls_client_auth_san_dns?: string
+  readonly tls_client_auth_san_uri?: string
+  readonly tls_client_auth_san_ip?: string
+  readonly tls_client_auth_san_email?: string
+  readonly dpop_bound_access_tokens?: boolean
+}

@@ -1,0 +1,179 @@
+import { algorithmNamed, algorithmNames } from './algorithms.ts'
+import { DragomanError } from './errors.ts'
+import type { TokenAcceptance } from './profile.ts'
+import type { TokenType } from './token.ts'
+
+// Clocks that are further apart than this are broken, and a wider window is a longer life for a stolen token.
+export const MAX_CLOCK_SKEW = 300
+
+/** What a profile says about the tokens it takes in one role, as written in the file. */
+export interface AcceptanceOptions {
+  readonly format: string
+  readonly types?: readonly TokenType[]
+  readonly kind?: string
+  readonly issuers: readonly string[]
+  readonly audience?: 'any' | readonly string[]
+  readonly clock_skew?: number
+  readonly max_age?: number
+  readonly require?: readonly string[]
+  readonly single_use?: boolean
+  readonly presented_by?: 'holder' | 'audience'
+  readonly subject_from?: string
+  readonly extended_key_usage?: readonly string[]
+  readonly algorithms?: readonly string[]
+}
+
+/** What stands where a profile says nothing. */
+export interface AcceptanceDefaults {
+  /** This gateway's issuer identifier; the word `self` among issuers. */
+  readonly issuer: string
+  readonly tokenEndpoint: string
+  /** Seconds. */
+  readonly clockSkew: number
+  /** The token types that the codec of this format reads; `undefined`: there is no such codec. */
+  types(format: string): readonly TokenType[] | undefined
+}
+
+/**
+ * `accept.subject`, `accept.actor`, or the rules for an embedded token, as a {@link TokenAcceptance}.
+ *
+ * Checks what a schema cannot: the format is known, its types are ones that its codec reads, algorithms and extended key
+ * usages are known, X.509 options stand with X.509 only. Does NOT check that the issuers are trusted: who puts profile
+ * and trust together does.
+ *
+ * @throws {@link DragomanError} `ERR_PROFILE_OPTION`, with the path of the option in `detail.path`
+ */
+export function tokenAcceptance(
+  options: AcceptanceOptions,
+  defaults: AcceptanceDefaults,
+  path: string,
+): TokenAcceptance {
+  const { format } = options
+  const readable = defaults.types(format)
+  const certificate = format === 'x509'
+  if (readable === undefined) throw wrong(path, 'format', 'the name of a codec')
+  const types = options.types ?? readable
+  if (types.some((type) => !readable.includes(type))) throw wrong(path, 'types', `some of ${readable.join(', ')}`)
+  for (const name of certificate ? [] : (['subject_from', 'extended_key_usage'] as const)) {
+    if (options[name] !== undefined) throw wrong(path, name, 'no such option: it is for certificates')
+  }
+  return {
+    format,
+    types,
+    kind: options.kind,
+    issuers: options.issuers.map((issuer) => (issuer === 'self' ? defaults.issuer : issuer)),
+    audience: audienceOf(options, defaults, certificate),
+    clockSkew: options.clock_skew ?? defaults.clockSkew,
+    maxAge: options.max_age,
+    require: options.require ?? [],
+    singleUse: options.single_use ?? false,
+    presentedBy: options.presented_by ?? 'holder',
+    subjectFrom: options.subject_from,
+    extendedKeyUsage: options.extended_key_usage?.map((name) => usageOf(name, path)),
+    algorithms: options.algorithms?.map((name) => {
+      const algorithm = algorithmNamed(name)
+      if (algorithm === undefined) throw wrong(path, 'algorithms', `some of ${algorithmNames.join(', ')}`)
+      return algorithm.name
+    }),
+  }
+}
+
+function audienceOf(
+  { audience }: AcceptanceOptions,
+  { issuer, tokenEndpoint }: AcceptanceDefaults,
+  certificate: boolean,
+): readonly string[] {
+  if (audience === 'any') return []
+  // A certificate is for nobody in particular; what it may be used for is in its extended key usage.
+  return audience ?? (certificate ? [] : [issuer, tokenEndpoint])
+}
+
+/** RFC 5280 §4.2.1.12, by the names that OpenSSL gave them, in our spelling. */
+const USAGES: ReadonlyMap<string, string> = new Map([
+  ['server_auth', '1.3.6.1.5.5.7.3.1'],
+  ['client_auth', '1.3.6.1.5.5.7.3.2'],
+  ['code_signing', '1.3.6.1.5.5.7.3.3'],
+  ['email_protection', '1.3.6.1.5.5.7.3.4'],
+  ['time_stamping', '1.3.6.1.5.5.7.3.8'],
+  ['ocsp_signing', '1.3.6.1.5.5.7.3.9'],
+])
+
+const OID = /^[0-2](?:\.(?:0|[1-9][0-9]{0,9})){1,20}$/
+
+function usageOf(name: string, path: string): string {
+  const oid = USAGES.get(name) ?? (OID.test(name) ? name : undefined)
+  if (oid === undefined) throw wrong(path, 'extended_key_usage', `${[...USAGES.keys()].join(', ')}, or an OID`)
+  return oid
+}
+
+const wrong = (path: string, option: string, expected: string): DragomanError =>
+  new DragomanError('ERR_PROFILE_OPTION', { detail: { path: `${path}.${option}`, expected } })
+
+const names = (description: string) => ({
+  type: 'array',
+  description,
+  items: { type: 'string', minLength: 1 },
+  minItems: 1,
+  uniqueItems: true,
+})
+
+/** JSON Schema of {@link AcceptanceOptions}. */
+export const acceptanceSchema = {
+  type: 'object',
+  description: 'Which tokens are taken in this role.',
+  additionalProperties: false,
+  required: ['format', 'issuers'],
+  properties: {
+    format: { type: 'string', description: 'The format: `jwt`, `x509`, `cwt`, or that of a codec of your own.' },
+    types: names('Token type URIs it may be presented under. Default: all that the codec of the format reads.'),
+    kind: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'The kind within the format, such as `at+jwt`, `jwt-svid` or `x509-svid`. Default: the plain kind; a token that says it is of another is refused.',
+    },
+    issuers: names('Issuers whose tokens are taken, each one exact string; `self` is this gateway.'),
+    audience: {
+      description:
+        'Values of which one must be in the audience of the token. Default: our issuer identifier and our token endpoint. The word `any`: not asked for. A certificate has no audience, and none is asked of it by default.',
+      anyOf: [{ const: 'any' }, names('Audience values, each one exact string.')],
+    },
+    clock_skew: {
+      type: 'integer',
+      minimum: 0,
+      maximum: MAX_CLOCK_SKEW,
+      description: 'Tolerance for clocks, in seconds. Default: that of the configuration.',
+    },
+    max_age: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Seconds since it was issued after which it is too old. Default: no limit beyond its expiry.',
+    },
+    require: names('Names of claims that must be there.'),
+    single_use: {
+      type: 'boolean',
+      default: false,
+      description: 'Each token is taken once only, until it expires.',
+    },
+    presented_by: {
+      enum: ['holder', 'audience'],
+      default: 'holder',
+      description:
+        'Who presents a token that is bound to a key: its `holder`, with a proof by that key; or its `audience`, a resource server that received it and has a key of its own.',
+    },
+    subject_from: {
+      enum: ['san_uri', 'san_dns', 'san_email', 'subject_cn', 'subject_dn'],
+      description: 'X.509: the name in the certificate that is the subject.',
+    },
+    extended_key_usage: names(
+      'X.509: extended key usages that the certificate must have: `client_auth`, `server_auth`, `code_signing`, `email_protection`, `time_stamping`, `ocsp_signing`, or an OID.',
+    ),
+    algorithms: {
+      type: 'array',
+      items: { enum: [...algorithmNames, 'EdDSA'] },
+      minItems: 1,
+      uniqueItems: true,
+      description: 'Signature algorithms that are taken. Default: all that the issuer is trusted with.',
+    },
+  },
+} as const

@@ -1,0 +1,78 @@
+import type { Exchange } from './exchange.ts'
+import type { ExpressionVariables } from './stage.ts'
+import type { Draft, Token } from './token.ts'
+import type { Value, ValueMap } from './value.ts'
+import { map } from './value.ts'
+
+/**
+ * What an expression and a `copy` path can read, each record made when it is first read.
+ *
+ * `claims`: the draft as it is now. `subject`, `actor`: the verified tokens, all their claims, and beside them `iss`,
+ * `aud`, `exp`, `nbf`, `iat`, `id`, `format`, `kind`, `scope`, `trust_domain` where they have one. `client`: `id`, `method`.
+ * `request`: `audience`, `resource`, `scope`, `requested_token_type` as sent. `proof`: `method`, `jkt` of the first proof,
+ * `methods` of all. What is not there is absent, never null: `has(...)` asks for it.
+ */
+export function variablesOf(draft: Draft, exchange: Exchange): ExpressionVariables {
+  let subject: ValueMap | undefined
+  let actor: ValueMap | undefined
+  let client: ValueMap | undefined
+  let request: ValueMap | undefined
+  let proof: ValueMap | undefined
+  return {
+    claims: draft.claims,
+    now: exchange.now,
+    get subject() {
+      subject ??= tokenVariables(exchange.subject)
+      return subject
+    },
+    get actor() {
+      actor ??= exchange.actor ? tokenVariables(exchange.actor) : map()
+      return actor
+    },
+    get client() {
+      client ??= record({ id: exchange.client.id, method: exchange.client.method })
+      return client
+    },
+    get request() {
+      const { audience, resource, scope, requested_token_type } = exchange.request
+      request ??= record({ audience, resource, scope, requested_token_type })
+      return request
+    },
+    get proof() {
+      const [first] = exchange.proofs
+      proof ??= first
+        ? record({
+            method: first.method,
+            jkt: first.publicKey.jkt,
+            methods: exchange.proofs.map(({ method }) => method),
+          })
+        : map()
+      return proof
+    },
+  }
+}
+
+function tokenVariables({ claims, validity, provenance }: Token): ValueMap {
+  return record({
+    ...claims,
+    iss: provenance.issuer,
+    aud: validity.audience,
+    exp: validity.expiresAt,
+    nbf: validity.notBefore,
+    iat: validity.issuedAt,
+    id: provenance.id,
+    format: provenance.format,
+    kind: provenance.kind,
+    scope: validity.scope,
+    trust_domain: provenance.trustDomain,
+  })
+}
+
+function record(members: { readonly [name: string]: Value | undefined }): ValueMap {
+  const entries: [string, Value][] = []
+  for (const name of Object.keys(members)) {
+    const value = members[name]
+    if (value !== undefined) entries.push([name, value])
+  }
+  return map(entries)
+}

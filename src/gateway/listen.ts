@@ -1,0 +1,158 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import { isIPv6, type Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { DragomanError, type ErrorCode } from '../core/errors.ts'
+import { OPERATIONS } from './operations.ts'
+import { failure } from './reply.ts'
+import { type TlsSetting, tlsOptions } from './tls.ts'
+
+/** Where the gateway is reached. */
+export interface ListenerSetting {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** Absent: plain HTTP, for loopback and for what stands behind a proxy that ends TLS. */
+  readonly tls?: TlsSetting | undefined
+  /** Whether the paths of the process, `/metrics` among them, are served here. Default: yes. */
+  readonly operations?: boolean | undefined
+  /** Several processes or threads listen to one port. */
+  readonly reusePort?: boolean | undefined
+}
+
+export interface Listening {
+  /** Base URLs, in the order of the settings. */
+  readonly addresses: readonly string[]
+  /** New certificate and key for the listener at this index; connections there are go on with the old ones. */
+  renew(index: number, tls: TlsSetting): void
+  /**
+   * Takes no new connection, answers what is under way, and ends.
+   *
+   * @param grace seconds after which connections that are still busy are cut
+   */
+  close(grace?: number): Promise<void>
+}
+
+// Two header fields that each hold a key and a signature of ML-DSA-87 (RFC 9964: 11 KiB) fit, with what else there is.
+const MAX_HEADER_BYTES = 32 * 1024
+const MAX_CONNECTIONS = 10_000
+const SERVER: ServerOptions = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  // Milliseconds. Header and body are sent at once; whoever takes longer holds a connection for nothing.
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  connectionsCheckingInterval: 5000,
+  // A TLS handshake costs as much as several exchanges, so that connections should last; longer than proxies keep theirs.
+  keepAliveTimeout: 75_000,
+  noDelay: true,
+}
+
+const GRACE = 10
+// How often connections that have become idle are looked for while closing.
+const CLOSING_INTERVAL = 25
+
+/**
+ * Serves `app` on each of the listeners, the same routes on all.
+ *
+ * @throws the error of the operating system when one of them cannot be opened; the others are closed again
+ */
+export async function listen(app: FastifyInstance, settings: readonly ListenerSetting[]): Promise<Listening> {
+  let closing = false
+  const servers = settings.map((setting) => {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
+      if (closing) response.setHeader('connection', 'close')
+      if (setting.operations === false && isOperation(request.url)) return refuseRaw(response, 'ERR_REQUEST_ENDPOINT')
+      app.routing(request, response)
+    }
+    const server = setting.tls
+      ? createTlsServer({ ...SERVER, ...tlsOptions(setting.tls) }, answer)
+      : createServer(SERVER, answer)
+    server.maxConnections = MAX_CONNECTIONS
+    server.on('clientError', refuseConnection)
+    return server
+  })
+  const opened = await Promise.allSettled(servers.map((server, at) => open(server, settings[at])))
+  const failed = opened.find((result) => result.status === 'rejected')
+  if (failed) {
+    await Promise.all(servers.filter(({ listening }) => listening).map((server) => closed(server, 0)))
+    throw failed.reason
+  }
+  return {
+    addresses: opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
+    renew(index, tls) {
+      const server = servers[index]
+      if (!server || !isTls(server)) throw new TypeError('the index of a listener with TLS')
+      server.setSecureContext(tlsOptions(tls))
+    },
+    async close(grace = GRACE) {
+      closing = true
+      await Promise.all(servers.map((server) => closed(server, grace)))
+      await app.close()
+    },
+  }
+}
+
+const isTls = (server: Server | TlsServer): server is TlsServer => 'setSecureContext' in server
+
+function open(server: Server, setting: ListenerSetting | undefined): Promise<string> {
+  const { host = '127.0.0.1', port = 0, tls, reusePort = false } = setting ?? {}
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, reusePort }, () => {
+      server.off('error', reject)
+      const address = server.address()
+      const actual = typeof address === 'object' && address !== null ? address.port : port
+      resolve(`${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${actual}`)
+    })
+  })
+}
+
+function closed(server: Server, grace: number): Promise<void> {
+  return new Promise((resolve) => {
+    // A connection that was busy when closing began becomes idle later.
+    const idle = setInterval(() => server.closeIdleConnections(), CLOSING_INTERVAL)
+    const cut = setTimeout(() => server.closeAllConnections(), grace * 1000)
+    server.close(() => {
+      clearInterval(idle)
+      clearTimeout(cut)
+      resolve()
+    })
+  })
+}
+
+function isOperation(url: string | undefined): boolean {
+  const path = url?.split('?', 1)[0]
+  return OPERATIONS.some((operation) => operation === path)
+}
+
+const nobody = { id: undefined, realm: '', challenged: false, authenticated: false }
+
+function refuseRaw(response: ServerResponse, code: ErrorCode): void {
+  const { status, headers, body } = failure(new DragomanError(code), nobody)
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+}
+
+const CONNECTION_CODES: { readonly [code: string]: ErrorCode } = {
+  HPE_HEADER_OVERFLOW: 'ERR_REQUEST_HEADERS',
+  ERR_HTTP_REQUEST_TIMEOUT: 'ERR_REQUEST_TIMEOUT',
+}
+
+/** What is no request is answered like one that was refused, unless an answer is being written already. */
+function refuseConnection(error: Error, socket: Socket): void {
+  const code = 'code' in error ? String(error.code) : ''
+  if (!socket.writable || code === 'ECONNRESET' || Reflect.get(socket, '_httpMessage')) {
+    socket.destroy()
+    return
+  }
+  const { status, headers, body } = failure(new DragomanError(CONNECTION_CODES[code] ?? 'ERR_REQUEST_HTTP'), nobody)
+  const fields = Object.entries({ ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) })
+  const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`)
+}

@@ -1,0 +1,115 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { AuditRecord } from '../core/audit.ts'
+import type { ErrorCode } from '../core/errors.ts'
+import type { GatewayTenant } from './tenant.ts'
+import type { Turns } from './turn.ts'
+
+/** Counts of one process. No label holds what a caller chooses: tenants, profiles, codes and issuers are configured. */
+export interface Metrics {
+  /** One exchange, as its audit record has it. */
+  exchanged(record: AuditRecord): void
+  /** A request that came to no exchange and has no record: wrong path or method, no room. */
+  turnedAway(code: ErrorCode): void
+  /** Prometheus text format. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+// Seconds. An ES256 exchange takes 0.2 ms, an ML-DSA one some milliseconds, one that asks an issuer up to its timeout.
+const BUCKETS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
+const MICROSECONDS = 1e6
+
+export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, processMetrics: boolean): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  if (processMetrics) collectDefaultMetrics({ register: registry })
+  const exchanges = new Counter({
+    name: 'dragoman_exchanges_total',
+    help: 'Token exchanges, by how they ended',
+    labelNames: ['tenant', 'profile', 'result', 'code'],
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'dragoman_exchange_duration_seconds',
+    help: 'Time from the parsed request to its answer',
+    labelNames: ['tenant', 'profile'],
+    buckets: BUCKETS,
+    registers,
+  })
+  const away = new Counter({
+    name: 'dragoman_requests_turned_away_total',
+    help: 'Requests that came to no exchange: wrong path or method, no room',
+    labelNames: ['code'],
+    registers,
+  })
+  collected(registry, tenants, turns)
+
+  // Looking a child up by its labels costs more than counting.
+  const children = new Map<string, { count: Counter.Internal; time: Histogram.Internal<string> }>()
+  return {
+    exchanged({ tenant, profile = '', result, code = '', duration_us }) {
+      const key = `${tenant} ${profile} ${code}`
+      let child = children.get(key)
+      if (child === undefined) {
+        child = {
+          count: exchanges.labels({ tenant, profile, result, code }),
+          time: duration.labels({ tenant, profile }),
+        }
+        children.set(key, child)
+      }
+      child.count.inc()
+      child.time.observe(duration_us / MICROSECONDS)
+    },
+    turnedAway: (code) => away.inc({ code }),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
+
+/** What is read when somebody asks. */
+function collected(registry: Registry, tenants: readonly GatewayTenant[], turns: Turns): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'dragoman_exchanges_in_flight',
+    help: 'Exchanges that have been taken in and not answered',
+    registers,
+    collect() {
+      this.set(turns.inFlight)
+    },
+  })
+  new Gauge({
+    name: 'dragoman_replay_entries',
+    help: 'Uses that are remembered until they expire',
+    labelNames: ['tenant'],
+    registers,
+    collect() {
+      for (const { services } of tenants) {
+        if (services.replay.size !== undefined) this.set({ tenant: services.tenant }, services.replay.size)
+      }
+    },
+  })
+  new Gauge({
+    name: 'dragoman_issuer_ready',
+    help: 'Whether the keys of an issuer are at hand',
+    labelNames: ['tenant', 'issuer'],
+    registers,
+    collect() {
+      for (const { services, issuers } of tenants) {
+        for (const { issuer, ready } of issuers?.() ?? []) this.set({ tenant: services.tenant, issuer }, ready ? 1 : 0)
+      }
+    },
+  })
+  new Gauge({
+    name: 'dragoman_issuer_fetched_timestamp_seconds',
+    help: 'When the keys of an issuer were last fetched',
+    labelNames: ['tenant', 'issuer'],
+    registers,
+    collect() {
+      for (const { services, issuers } of tenants) {
+        for (const { issuer, fetchedAt } of issuers?.() ?? []) {
+          if (fetchedAt !== undefined) this.set({ tenant: services.tenant, issuer }, fetchedAt)
+        }
+      }
+    },
+  })
+}

@@ -1,0 +1,107 @@
+import type { FastifyReply } from 'fastify'
+import { DragomanError, type ErrorCode, errors } from '../core/errors.ts'
+import type { ExchangeResult } from '../core/exchange.ts'
+
+/** One HTTP answer, ready to be written. */
+export interface Answer {
+  readonly status: number
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string | Buffer
+}
+
+/** What an answer depends on beside what happened. */
+export interface AnswerContext {
+  /** Ours, told to the client and in the audit record; `undefined`: there is no record. */
+  readonly id: string | undefined
+  /** The host of the issuer: the realm of a challenge. */
+  readonly realm: string
+  /** The request used the `Authorization` header. */
+  readonly challenged: boolean
+  /** The client has authenticated: it may hear what would be available to it. */
+  readonly authenticated: boolean
+  /** The DPoP nonce to be used next, where they are in use. */
+  readonly nonce?: string | undefined
+}
+
+// RFC 6749 §5.1 and §5.2: on whatever the token endpoint says.
+const ALWAYS = { 'content-type': 'application/json', 'cache-control': 'no-store', pragma: 'no-cache' }
+
+// Where an error does not say better: long enough for a flush of the queue, short enough for a client that waits.
+const RETRY_AFTER = 1
+/** Statuses that say when to come again. */
+const TEMPORARY = new Set([429, 503])
+
+/** The answer to an exchange that issued a token (RFC 8693 §2.2.1). */
+export function success(result: ExchangeResult, { id, nonce }: AnswerContext): Answer {
+  const { access_token, issued_token_type, token_type, expires_in, scope, cnf } = result
+  return {
+    status: 200,
+    headers: {
+      ...ALWAYS,
+      ...(id !== undefined && { 'x-request-id': id }),
+      ...(nonce !== undefined && { 'dpop-nonce': nonce }),
+    },
+    body: JSON.stringify({
+      access_token,
+      issued_token_type,
+      token_type,
+      expires_in,
+      ...(scope && { scope: scope.join(' ') }),
+      ...(cnf && { cnf }),
+    }),
+  }
+}
+
+/**
+ * What a client is told of a failure: a function of its code alone (RFC 6749 §5.2), so that nothing of a token, a key or
+ * another party's answer can get into it. Anything without a code is `server_error`.
+ *
+ * The one addition: an authenticated client that asked for a token type hears which there are (from the configuration).
+ */
+export function failure(error: unknown, context: AnswerContext): Answer {
+  const known = error instanceof DragomanError ? error : undefined
+  const code: ErrorCode = known?.code ?? 'ERR_INTERNAL'
+  const { error: name, status, description } = errors[code]
+  const available = context.authenticated && code === 'ERR_PROFILE_REQUESTED_TYPE' ? listed(known?.detail) : undefined
+  return {
+    status,
+    headers: {
+      ...ALWAYS,
+      ...(context.id !== undefined && { 'x-request-id': context.id }),
+      // RFC 6749 §5.2: of the scheme that the client used; Basic is the one there is.
+      ...(status === 401 && context.challenged && { 'www-authenticate': `Basic realm="${context.realm}"` }),
+      ...(TEMPORARY.has(status) && { 'retry-after': String(Math.ceil(known?.retryAfter ?? RETRY_AFTER)) }),
+      ...(context.nonce !== undefined && { 'dpop-nonce': context.nonce }),
+    },
+    body: JSON.stringify({ error: name, error_description: printable(available ?? description) }),
+  }
+}
+
+// As long as a line of a log; a client that needs more reads the metadata.
+const MAX_DESCRIPTION = 500
+
+/** The token types that would be available, as they are in the configuration. */
+function listed(detail: DragomanError['detail'] | undefined): string | undefined {
+  const available = detail?.['available']
+  if (!Array.isArray(available)) return undefined
+  const types = available.filter((type) => typeof type === 'string' && URL.canParse(type))
+  return types.length === 0 ? undefined : `the requested token type is not available; available: ${types.join(' ')}`
+}
+
+/** RFC 6749 §5.2: `error_description` holds %x20-21, %x23-5B and %x5D-7E only. */
+export const printable = (text: string): string =>
+  text.slice(0, MAX_DESCRIPTION).replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, '?')
+
+/** A public document, and for how many seconds it may be kept. */
+export const publicDocument = (body: string | Buffer, type: string, seconds: number): Answer => ({
+  status: 200,
+  headers: { 'content-type': type, 'cache-control': `public, max-age=${seconds}` },
+  body,
+})
+
+/** Writes an answer past fastify's serializers and hooks: there are none, and the body is ready. */
+export function send(reply: FastifyReply, { status, headers, body }: Answer): void {
+  reply.hijack()
+  reply.raw.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+  reply.raw.end(body)
+}

@@ -1,0 +1,83 @@
+import type { AuditRecord, AuditSink } from '../core/audit.ts'
+import type { Services } from '../core/exchange.ts'
+import type { ValueMap } from '../core/value.ts'
+import { FORM_LIMITS, type FormLimits } from './form.ts'
+
+/** One tenant, as HTTP serves it. */
+export interface GatewayTenant {
+  readonly services: Services
+  /** Default: {@link FORM_LIMITS}. */
+  readonly limits?: FormLimits | undefined
+  /** A listener asks clients for certificates, so that tokens can be bound to them. Said in the metadata. */
+  readonly mutualTls?: boolean | undefined
+  /** Members that the metadata has beside those that follow from the tenant, which they cannot change. */
+  readonly metadata?: ValueMap | undefined
+  /** Where DPoP proofs must carry a nonce of ours: the one to be used next. */
+  readonly nonces?: { current(now: number): string } | undefined
+  /** How the issuers of the tenant stand, for the metrics. */
+  readonly issuers?: (() => readonly IssuerStatus[]) | undefined
+}
+
+export interface IssuerStatus {
+  readonly issuer: string
+  /** Its keys are at hand. */
+  readonly ready: boolean
+  /** Seconds since the epoch; `undefined`: they are not fetched. */
+  readonly fetchedAt?: number | undefined
+}
+
+/** Where a tenant's endpoints are, from its issuer identifier. */
+export interface Paths {
+  /** Path of the issuer without a slash at its end; empty for the root. */
+  readonly base: string
+  readonly token: string
+  readonly jwks: string
+  readonly coseKeys: string
+  readonly certificates: string
+  readonly metadata: string
+}
+
+/**
+ * RFC 8414 §3.1: the well-known suffix goes between host and path, and a slash at the end of the path goes first. The
+ * token endpoint is where the configuration says that clients find it.
+ */
+export function pathsOf({ issuer, tokenEndpoint }: Pick<Services, 'issuer' | 'tokenEndpoint'>): Paths {
+  const base = new URL(issuer).pathname.replace(/\/$/, '')
+  return {
+    base,
+    token: new URL(tokenEndpoint).pathname,
+    jwks: `${base}/jwks`,
+    coseKeys: `${base}/cose-keys`,
+    certificates: `${base}/ca.pem`,
+    metadata: `/.well-known/oauth-authorization-server${base}`,
+  }
+}
+
+/** A tenant with what is the same for each of its requests. */
+export interface Site {
+  readonly tenant: GatewayTenant
+  /** Those of the tenant, its audit records counted on their way. */
+  readonly services: Services
+  readonly limits: FormLimits
+  readonly paths: Paths
+  /** Host and port of the issuer. */
+  readonly host: string
+}
+
+export function siteOf(tenant: GatewayTenant, count: (record: AuditRecord) => void): Site {
+  const { audit, issuer } = tenant.services
+  const counted: AuditSink = {
+    write(record) {
+      audit.write(record)
+      count(record)
+    },
+    healthy: () => audit.healthy?.() ?? true,
+  }
+  return {
+    tenant,
+    services: { ...tenant.services, audit: counted },
+    limits: tenant.limits ?? FORM_LIMITS,
+    paths: pathsOf(tenant.services),
+    host: new URL(issuer).host,
+  }
+}

@@ -1,0 +1,145 @@
+import type { FastifyRequest } from 'fastify'
+import { DragomanError, type ErrorCode } from '../core/errors.ts'
+import type { ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
+import { parseForm } from './form.ts'
+import { type GuessLimits, guessLimiter } from './guess.ts'
+import { type Answer, type AnswerContext, failure, success } from './reply.ts'
+import { type RequestFacts, tokenRequest } from './request.ts'
+import type { Site } from './tenant.ts'
+import { peerChains } from './tls.ts'
+import type { Turns } from './turn.ts'
+
+const FORM_TYPE = 'application/x-www-form-urlencoded'
+
+export interface TokenOptions {
+  /** The recipe: `exchangeToken`. It leaves an audit record whatever happens. */
+  readonly exchange: (request: TokenRequest, services: Services) => Promise<ExchangeResult>
+  /** Leaves the record of a request that never reached the recipe: `recordRefusal`. */
+  readonly recordRefusal: (id: string, error: unknown, services: Services) => void
+  readonly guesses?: GuessLimits | undefined
+  /** Told of defects: what failed without a reason code, never with what a request held. Default: nobody is. */
+  readonly log?: ((event: string, detail: { readonly [name: string]: unknown }) => void) | undefined
+}
+
+/**
+ * Answers the token endpoint: reads the form, lets the recipe work on it when its turn comes, and says what came of it.
+ *
+ * Slows down whoever guesses credentials, before anything is verified. There is an audit record for each request but
+ * those for which there is no room: a flood must not become one of records.
+ */
+export function tokenHandler(run: Turns['run'], options: TokenOptions) {
+  const { exchange, recordRefusal } = options
+  const guesses = guessLimiter(options.guesses)
+  const chainOf = peerChains()
+
+  function read({ limits }: Site, { body, headers, raw }: FastifyRequest, id: string): TokenRequest {
+    if (mediaType(headers['content-type']) !== FORM_TYPE || !(body instanceof Uint8Array)) {
+      throw new DragomanError('ERR_REQUEST_MEDIA_TYPE', { detail: { expected: FORM_TYPE } })
+    }
+    // RFC 6749 §2.3.1: credentials never come in the URI, and nothing else is taken from it.
+    if (raw.url?.includes('?')) {
+      throw new DragomanError('ERR_REQUEST_FORM', { detail: { expected: 'parameters in the body' } })
+    }
+    const facts: RequestFacts = { id, ...fieldsOf(raw.rawHeaders), chain: chainOf(raw.socket) }
+    return tokenRequest(parseForm(body, limits), facts)
+  }
+
+  function afterFailure(
+    error: unknown,
+    asked: TokenRequest,
+    services: Services,
+    address: string,
+    now: number,
+  ): ErrorCode {
+    const code = error instanceof DragomanError ? error.code : 'ERR_INTERNAL'
+    if (GUESSES.has(code)) guesses.failed(clientOf(asked, services), address, now)
+    if (code === 'ERR_INTERNAL') options.log?.('exchange', { id: asked.id, ...traceOf(error) })
+    return code
+  }
+
+  return async (site: Site, request: FastifyRequest): Promise<Answer | ErrorCode> => {
+    const { services, tenant, host } = site
+    const id = Buffer.from(services.random(16)).toString('base64url')
+    const now = services.clock()
+    const address = request.raw.socket.remoteAddress ?? ''
+    const challenged = request.headers.authorization !== undefined
+    const context: AnswerContext = { id, realm: host, challenged, authenticated: false }
+    let asked: TokenRequest
+    try {
+      asked = read(site, request, id)
+      if (!guesses.idle(now)) guesses.check(clientOf(asked, services), address, now)
+    } catch (error) {
+      recordRefusal(id, error, services)
+      return failure(error, context)
+    }
+    try {
+      const result = await run(() => exchange(asked, services))
+      return success(result, asked.dpop.length > 0 ? { ...context, nonce: tenant.nonces?.current(now) } : context)
+    } catch (error) {
+      const code = afterFailure(error, asked, services, address, now)
+      if (code === 'ERR_OVERLOADED') return code
+      return failure(error, {
+        ...context,
+        authenticated: code === 'ERR_PROFILE_REQUESTED_TYPE' && claimOf(asked, services) !== undefined,
+        nonce: code === 'ERR_PROOF_NONCE' ? tenant.nonces?.current(now) : undefined,
+      })
+    }
+  }
+}
+
+/** Failures that a guess meets. A replayed assertion was a good one; malformed credentials are none. */
+const GUESSES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_CLIENT_UNKNOWN',
+  'ERR_CLIENT_METHOD',
+  'ERR_CLIENT_SECRET',
+  'ERR_CLIENT_ASSERTION',
+  'ERR_CLIENT_CERTIFICATE',
+])
+
+/** Who the request says its client is, where it has credentials that can be read. */
+function claimOf(request: TokenRequest, { clientMethods }: Services): string | undefined {
+  for (const method of clientMethods) {
+    try {
+      const claim = method.claim(request)
+      if (claim) return claim.clientId
+    } catch {
+      return undefined
+    }
+  }
+  return undefined
+}
+
+/** The same, if there is such a client: what a caller makes up is no key. */
+function clientOf(request: TokenRequest, services: Services): string | undefined {
+  const id = claimOf(request, services)
+  return id === undefined ? undefined : services.clients.find(id)?.id
+}
+
+const mediaType = (header: string | undefined): string | undefined =>
+  header === FORM_TYPE ? header : header?.split(';', 1)[0]?.trim().toLowerCase()
+
+/** The header fields that a token request is read from, as often as they were sent. */
+function fieldsOf(raw: readonly string[]): Pick<RequestFacts, 'authorization' | 'dpop'> {
+  let authorization: string | undefined
+  let dpop: string[] | undefined
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'dpop') {
+      dpop ??= []
+      dpop.push(raw[at + 1] ?? '')
+    } else if (name.length === 13 && name.toLowerCase() === 'authorization') {
+      // Node keeps the first of several in silence; a proxy in front may have looked at another.
+      if (authorization !== undefined) throw new DragomanError('ERR_CLIENT_SEVERAL')
+      authorization = raw[at + 1]
+    }
+  }
+  return { authorization, dpop: dpop ?? [] }
+}
+
+/** A defect for the log: its class and where it was thrown. Not its message, which may quote what was being read. */
+export function traceOf(error: unknown): { readonly [name: string]: unknown } {
+  const cause = error instanceof DragomanError ? (error.cause ?? error) : error
+  if (!(cause instanceof Error)) return { name: typeof cause }
+  const frames = cause.stack?.split('\n').filter((line) => /^\s+at /.test(line))
+  return { name: cause.name, stack: frames?.map((line) => line.trim()) }
+}

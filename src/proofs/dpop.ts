@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import { type Algorithm, cryptoKey, fits, verifySignature } from '../core/algorithms.ts'
+import { DragomanError } from '../core/errors.ts'
+import type { TokenRequest } from '../core/exchange.ts'
+import type { PublicKey } from '../core/keys.ts'
+import type { Proof, ProofMethod, ProofTools } from '../core/proof.ts'
+import type { ValueMap } from '../core/value.ts'
+import { JSON_LIMITS, parseJsonObject } from '../wire/json.ts'
+import { publicKeyFromJwk } from '../wire/jwk.ts'
+import { JWS_LIMITS, type Jws, parseCompact } from '../wire/jws.ts'
+import { normalised } from './htu.ts'
+import type { Nonces } from './nonce.ts'
+
+// A proof is made for one request, on its way for a moment. Seconds; clocks may differ by a little, ahead by less.
+const MAX_AGE = 60
+const MAX_AHEAD = 5
+// RFC 9449 §11.1: a limit, since each is remembered; what is remembered is a digest.
+const MAX_JTI = 256
+// With an ML-DSA-87 key and signature, a nonce and `ath`, a proof has about 11,100 characters.
+const LIMITS = {
+  characters: 16_384,
+  header: { ...JWS_LIMITS.header, bytes: 8192, depth: 3, items: 32, text: 4096 },
+}
+const CLAIM_LIMITS = { ...JSON_LIMITS, bytes: 4096, depth: 4, items: 64, text: 2048 }
+
+export interface DpopOptions {
+  /** Given: every proof must carry one of these. */
+  readonly nonces?: Nonces | undefined
+}
+
+/**
+ * DPoP proofs at the token endpoint (RFC 9449 §4.3, §5).
+ *
+ * Checks: one header field with one compact JWS; `typ`; an accepted asymmetric `alg` that the key fits; `jwk` public and
+ * sound; the signature; `htm` and `htu` against our own method and configured URL; `iat` within a minute; `nonce` where
+ * one is asked for; `ath`, where the client sends it, against the subject token; and last, so that nobody fills the
+ * store with proofs that are none, that `jti` was not used for this key and URL. Does NOT compare the key with that of
+ * any token: who verifies the token does.
+ *
+ * @throws {@link DragomanError} `ERR_PROOF_DPOP` with `detail.check`, `ERR_PROOF_NONCE`, `ERR_PROOF_REPLAYED`
+ */
+export const dpopProof = ({ nonces }: DpopOptions = {}): ProofMethod => ({
+  name: 'dpop',
+  async prove(request, tools) {
+    const [text, another] = request.dpop
+    if (text === undefined) return undefined
+    if (another !== undefined) throw refuse('one', 'one DPoP header field')
+    const jws = parsed(text)
+    const key = keyOf(jws, tools)
+    const claims = claimsOf(jws)
+    assertUse(claims, request, tools)
+    if (nonces && !(claims.nonce !== undefined && nonces.accepts(claims.nonce, tools.now))) {
+      throw new DragomanError('ERR_PROOF_NONCE')
+    }
+    await assertFirstUse(claims, key, tools)
+    return { method: 'dpop', publicKey: key } satisfies Proof
+  },
+})
+
+const refuse = (check: string, expected: string, cause?: unknown) =>
+  new DragomanError('ERR_PROOF_DPOP', { cause, detail: { check, expected } })
+
+function parsed(text: string): Jws {
+  try {
+    return parseCompact(text, { limits: LIMITS })
+  } catch (cause) {
+    throw refuse('form', 'one compact JWS with a JSON header', cause)
+  }
+}
+
+/** The key in the header, once it has been shown to have signed the proof. */
+function keyOf({ header, signingInput, signature }: Jws, { algorithms }: ProofTools): PublicKey {
+  if (header.typ !== 'dpop+jwt') throw refuse('typ', 'dpop+jwt')
+  const { algorithm } = header
+  if (algorithm === undefined || !algorithms.includes(algorithm.name)) {
+    throw refuse('alg', `one of ${algorithms.join(', ')}`)
+  }
+  const key = publicKeyIn(header.members, algorithm)
+  if (!verifySignature(algorithm, cryptoKey(algorithm, key.key), signingInput, signature)) {
+    throw refuse('signature', 'a signature by the key in the header')
+  }
+  return key
+}
+
+function publicKeyIn({ jwk }: ValueMap, algorithm: Algorithm): PublicKey {
+  let key: PublicKey
+  try {
+    key = publicKeyFromJwk(jwk)
+  } catch (cause) {
+    throw refuse('jwk', 'a public key, without private members', cause)
+  }
+  if (!fits(algorithm, key.key)) throw refuse('jwk', `a key for ${algorithm.name}`)
+  return key
+}
+
+interface DpopClaims {
+  readonly jti: string
+  readonly htm: string
+  readonly htu: string
+  readonly iat: number
+  readonly nonce: string | undefined
+  readonly ath: string | undefined
+}
+
+function claimsOf({ payload }: Jws): DpopClaims {
+  const claims = objectIn(payload)
+  const { jti, htm, htu, iat, nonce, ath } = claims
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI) {
+    throw refuse('jti', `text of at most ${MAX_JTI} characters`)
+  }
+  if (typeof htm !== 'string') throw refuse('htm', 'text')
+  if (typeof htu !== 'string') throw refuse('htu', 'text')
+  if (typeof iat !== 'number') throw refuse('iat', 'a number')
+  if (nonce !== undefined && typeof nonce !== 'string') throw refuse('nonce', 'text')
+  if (ath !== undefined && typeof ath !== 'string') throw refuse('ath', 'text')
+  return { jti, htm, htu, iat, nonce, ath }
+}
+
+function objectIn(payload: Buffer): ValueMap {
+  try {
+    return parseJsonObject(payload, CLAIM_LIMITS)
+  } catch (cause) {
+    throw refuse('claims', 'a JSON object', cause)
+  }
+}
+
+/** The token endpoint takes POST alone. */
+const METHOD = 'POST'
+
+function assertUse(
+  { htm, htu, iat, ath }: DpopClaims,
+  { subject_token }: Pick<TokenRequest, 'subject_token'>,
+  { now, tokenEndpoint }: ProofTools,
+): void {
+  if (htm !== METHOD) throw refuse('htm', METHOD)
+  // From the configuration, never from Host or a forwarding header.
+  if (htu !== tokenEndpoint && normalised(htu) !== (normalised(tokenEndpoint) ?? tokenEndpoint)) {
+    throw refuse('htu', tokenEndpoint)
+  }
+  if (iat < now - MAX_AGE || iat > now + MAX_AHEAD) {
+    throw refuse('iat', `within ${MAX_AGE} seconds before and ${MAX_AHEAD} after ${now}`)
+  }
+  // Not asked for at a token endpoint; a client that sends it means the token that it presents.
+  if (ath !== undefined && ath !== createHash('sha256').update(subject_token).digest('base64url')) {
+    throw refuse('ath', 'the SHA-256 of subject_token')
+  }
+}
+
+async function assertFirstUse(
+  { jti, iat }: DpopClaims,
+  key: PublicKey,
+  { now, replay, tokenEndpoint }: ProofTools,
+): Promise<void> {
+  // Keyed by our own spelling of method and URL: under another of theirs the proof would pass once more.
+  const digest = createHash('sha256').update(`${key.jkt}\0${METHOD}\0${tokenEndpoint}\0${jti}`).digest('hex')
+  // The first second at which it would be too old.
+  const until = Math.floor(iat) + MAX_AGE + 1
+  if (!(await replay.claim(`dpop ${digest}`, until, now))) throw new DragomanError('ERR_PROOF_REPLAYED')
+}

@@ -1,0 +1,45 @@
+import type { Token } from '../core/token.ts'
+import type { Value } from '../core/value.ts'
+import { isBytes, isList, isMap } from '../core/value.ts'
+
+/** Kinds of value that a profile can ask for. */
+export const KINDS = ['string', 'number', 'integer', 'boolean', 'list', 'map', 'bytes'] as const
+export type Kind = (typeof KINDS)[number]
+
+/** Whether `value` is of `kind`. An integer is a number too. */
+export function isKind(value: Value, kind: Kind): boolean {
+  switch (kind) {
+    case 'integer':
+      return Number.isInteger(value)
+    case 'list':
+      return isList(value)
+    case 'map':
+      return isMap(value)
+    case 'bytes':
+      return isBytes(value)
+    default:
+      return typeof value === kind
+  }
+}
+
+/** What a token says under a claim's name, wherever the neutral form keeps it. */
+export function claimOf({ claims, validity, provenance }: Token, name: string): Value | undefined {
+  switch (name) {
+    case 'iss':
+      return provenance.issuer
+    case 'jti':
+      return provenance.id
+    case 'aud':
+      return validity.audience.length > 0 ? validity.audience : undefined
+    case 'exp':
+      return validity.expiresAt
+    case 'nbf':
+      return validity.notBefore
+    case 'iat':
+      return validity.issuedAt
+    case 'scope':
+      return validity.scope
+    default:
+      return claims[name]
+  }
+}

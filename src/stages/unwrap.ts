@@ -1,0 +1,137 @@
+import type { AcceptanceOptions } from '../core/acceptance.ts'
+import { tokenAcceptance } from '../core/acceptance.ts'
+import { DragomanError } from '../core/errors.ts'
+import type { Exchange } from '../core/exchange.ts'
+import type { TokenAcceptance } from '../core/profile.ts'
+import type { Setting } from '../core/stage.ts'
+import type { Draft, Envelope, Token, TokenType, Validity, Verified } from '../core/token.ts'
+import { tokenTypes } from '../core/types.ts'
+import type { Value } from '../core/value.ts'
+import { isBytes, map } from '../core/value.ts'
+import { AUTHENTICATION, assertFree, assertWritable } from './names.ts'
+import { wrongOption } from './options.ts'
+
+export const USES = ['subject', 'claims'] as const
+
+export interface UnwrapOptions {
+  readonly claim: string
+  readonly accept: AcceptanceOptions
+  readonly use?: (typeof USES)[number]
+  readonly claims?: readonly string[]
+  readonly prefix?: string
+}
+
+/**
+ * Takes a token out of a claim of the subject token, verifies it by rules of its own, and uses what it says.
+ *
+ * `use: subject`: it becomes whom the output is about: its `sub`, `acr`, `amr`, `auth_time` and the claims listed take the
+ * place of all claims in the draft; only the history in `act` stays. `use: claims`: the claims listed are added, each with
+ * the prefix. Either way the output lives no longer than it, starts no sooner, and has no scope that it lacks where it has
+ * any; and where it is bound to a key and the outer token is not, the output is bound to that key.
+ *
+ * @throws {@link DragomanError} `ERR_PROFILE_EMBEDDED`, with the reason inside as `detail.code`; `ERR_TRUST_UNAVAILABLE`
+ * and the like as they are, since a retry may help
+ */
+export function unwrapToken(
+  options: UnwrapOptions,
+  setting: Setting,
+): (draft: Draft, exchange: Exchange) => Promise<Draft> {
+  const { claim, use = 'subject', claims = [], prefix = `${claim}_` } = options
+  const acceptance = tokenAcceptance(options.accept, setting.acceptance, 'unwrap.accept')
+  const type = declaredType(options.accept, acceptance)
+  if (acceptance.singleUse) {
+    throw wrongOption('unwrap.accept.single_use', 'no such option: the use of the outer token is what is counted')
+  }
+  if (use === 'claims' && claims.length === 0) throw wrongOption('unwrap.claims', 'names of claims, for `use: claims`')
+  if (use === 'subject' && options.prefix !== undefined)
+    throw wrongOption('unwrap.prefix', '`use: claims` with a prefix')
+  claims.forEach((name, index) => {
+    if (use === 'claims') assertWritable(`${prefix}${name}`, `unwrap.claims[${index}]`)
+    else assertFree(name, `unwrap.claims[${index}]`)
+  })
+  return async (draft, exchange) => {
+    const envelope = envelopeIn(exchange.subject, claim, type)
+    const inner = await verify(envelope, acceptance, claim, exchange)
+    const narrowed: Draft = {
+      ...draft,
+      validity: narrower(draft.validity, inner.validity),
+      confirmation: draft.confirmation ?? inner.confirmation,
+    }
+    return use === 'claims' ? withClaims(narrowed, inner, claims, prefix) : withSubject(narrowed, inner, claims, claim)
+  }
+}
+
+/** An envelope has one declared type, and a codec reads several. */
+function declaredType({ types }: AcceptanceOptions, acceptance: TokenAcceptance): TokenType {
+  const [type, another] = types ?? [EMBEDDED_TYPES.get(acceptance.format) ?? acceptance.types[0]]
+  if (type === undefined || another !== undefined) throw wrongOption('unwrap.accept.types', 'one token type')
+  return type
+}
+
+const EMBEDDED_TYPES: ReadonlyMap<string, TokenType> = new Map([
+  ['jwt', tokenTypes.jwt],
+  ['cwt', tokenTypes.cwt],
+  ['x509', tokenTypes.x509Der],
+])
+
+function envelopeIn({ claims }: Token, claim: string, type: TokenType): Envelope {
+  const value = claims[claim]
+  // In a CWT a token inside is bytes; the types of binary formats are base64url of them.
+  const raw = isBytes(value) ? Buffer.from(value).toString('base64url') : value
+  if (typeof raw !== 'string' || raw === '') throw refused(claim, { expected: 'a token in this claim' })
+  return { raw, type, role: 'embedded' }
+}
+
+async function verify(
+  envelope: Envelope,
+  acceptance: TokenAcceptance,
+  claim: string,
+  exchange: Exchange,
+): Promise<Verified<Token>> {
+  try {
+    return await exchange.verify(envelope, acceptance)
+  } catch (error) {
+    if (!(error instanceof DragomanError) || error.retryAfter !== undefined || TEMPORARY.has(error.code)) throw error
+    throw refused(claim, { ...error.detail, code: error.code }, error)
+  }
+}
+
+// Not the token's fault: the client hears 503, as for any other token.
+const TEMPORARY: ReadonlySet<string> = new Set(['ERR_TRUST_UNAVAILABLE', 'ERR_STORE_UNAVAILABLE', 'ERR_INTERNAL'])
+
+function narrower(outer: Validity, inner: Validity): Validity {
+  const starts = [outer.notBefore, inner.notBefore].filter((time) => time !== undefined)
+  const ends = [outer.expiresAt, inner.expiresAt].filter((time) => time !== undefined)
+  const { scope } = inner
+  return {
+    ...outer,
+    notBefore: starts.length > 0 ? Math.ceil(Math.max(...starts)) : undefined,
+    expiresAt: ends.length > 0 ? Math.floor(Math.min(...ends)) : undefined,
+    scope: scope === undefined ? outer.scope : outer.scope?.filter((name) => scope.includes(name)),
+  }
+}
+
+function withSubject(draft: Draft, inner: Token, claims: readonly string[], claim: string): Draft {
+  const { act } = draft.claims
+  if (inner.claims['act'] !== undefined) {
+    // Who acted for the inner subject, and who for the outer, has no common order.
+    throw refused(claim, { code: 'ERR_TOKEN_ACT', expected: 'an embedded token without act' })
+  }
+  const entries: [string, Value][] = act === undefined ? [] : [['act', act]]
+  for (const name of new Set(['sub', ...AUTHENTICATION, ...claims])) {
+    const value = inner.claims[name]
+    if (value !== undefined) entries.push([name, value])
+  }
+  return { ...draft, claims: map(entries), notes: [...draft.notes, { claim: 'sub', became: 'mapped' }] }
+}
+
+function withClaims(draft: Draft, inner: Token, claims: readonly string[], prefix: string): Draft {
+  const entries = claims.flatMap((name): [string, Value][] => {
+    const value = inner.claims[name]
+    return value === undefined ? [] : [[`${prefix}${name}`, value]]
+  })
+  return { ...draft, claims: map([...Object.entries(draft.claims), ...entries]) }
+}
+
+const refused = (claim: string, detail: { readonly [name: string]: unknown }, cause?: DragomanError): DragomanError =>
+  new DragomanError('ERR_PROFILE_EMBEDDED', { detail: { ...detail, claim }, cause })

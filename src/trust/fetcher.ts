@@ -1,0 +1,159 @@
+import { lookup as dnsLookup } from 'node:dns'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { isIP, type LookupFunction } from 'node:net'
+import { addressSpace } from './address.ts'
+
+/** Why a fetch failed, in words that hold nothing of the answer. */
+export type FetchFailure =
+  | 'unreachable'
+  | 'timeout'
+  | 'too large'
+  | 'redirect'
+  | 'status'
+  | 'address not allowed'
+  | 'TLS'
+  | 'not JSON'
+  | 'not https'
+
+export class FetchError extends Error {
+  readonly failure: FetchFailure
+  constructor(failure: FetchFailure, options?: { cause?: unknown }) {
+    super(`fetch failed: ${failure}`, options)
+    this.failure = failure
+  }
+}
+
+export interface FetchOptions {
+  /** Seconds for the whole request, redirects included. */
+  readonly timeout: number
+  readonly maxBytes: number
+  /** PEM: the only authorities that the server's certificate may come from. */
+  readonly certificateAuthority?: string | undefined
+  readonly allowPrivateAddresses: boolean
+  /** `ETag` of what is known, so that an unchanged answer is short. */
+  readonly etag?: string | undefined
+}
+
+export interface Fetched {
+  /** 200, or 304 for what has not changed. */
+  readonly status: 200 | 304
+  readonly body: Buffer
+  readonly etag: string | undefined
+  /** Seconds from `Cache-Control: max-age`; 0 for `no-store` and `no-cache`. */
+  readonly maxAge: number | undefined
+}
+
+export type Fetch = (url: string, options: FetchOptions) => Promise<Fetched>
+
+// A key endpoint may have moved within its host; more hops are a loop.
+const MAX_REDIRECTS = 2
+
+/**
+ * A fetcher for the documents of configured issuers.
+ *
+ * Checks: https (http only to loopback, and only where private addresses are allowed); that the address connected to,
+ * not one looked up before, is public, or private addresses are allowed; redirects within the origin only; the time for
+ * all of it; the size. Sends no cookies and no credentials. What an answer held is in no error.
+ * Does NOT check content type or content.
+ */
+export function createFetcher({
+  lookup = dnsLookup as unknown as LookupFunction,
+}: {
+  lookup?: LookupFunction
+} = {}): Fetch {
+  return async (url, options) => {
+    const deadline = AbortSignal.timeout(options.timeout * 1000)
+    let current = new URL(url)
+    for (let hop = 0; ; hop += 1) {
+      const response = await send(current, options, lookup, deadline)
+      const { statusCode = 0, headers } = response
+      if (statusCode >= 300 && statusCode < 400 && statusCode !== 304) {
+        response.destroy()
+        const next = headers.location === undefined ? undefined : URL.parse(headers.location, current)
+        if (!next || next.origin !== current.origin || hop >= MAX_REDIRECTS) throw new FetchError('redirect')
+        current = next
+        continue
+      }
+      if (statusCode !== 200 && statusCode !== 304) {
+        response.destroy()
+        throw new FetchError('status')
+      }
+      const body = await read(response, options.maxBytes, deadline)
+      return { status: statusCode, body, etag: headers.etag, maxAge: maxAgeOf(headers['cache-control']) }
+    }
+  }
+}
+
+function send(url: URL, options: FetchOptions, lookup: LookupFunction, signal: AbortSignal): Promise<IncomingMessage> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const allowed = (address: string) => options.allowPrivateAddresses || addressSpace(address) === 'public'
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && options.allowPrivateAddresses)) {
+    throw new FetchError('not https')
+  }
+  if (isIP(host) !== 0 && !allowed(host)) throw new FetchError('address not allowed')
+  // Asked at the moment of connecting, so that a name cannot answer one address to a check and another to the socket.
+  const guarded: LookupFunction = (name, lookupOptions, callback) => {
+    lookup(name, { ...lookupOptions, all: true }, (error, addresses) => {
+      if (error) return callback(error, '', 0)
+      const list = Array.isArray(addresses) ? addresses : [{ address: addresses, family: isIP(addresses) }]
+      const plain = url.protocol === 'http:'
+      if (
+        list.length === 0 ||
+        list.some(({ address }) => !allowed(address) || (plain && addressSpace(address) !== 'loopback'))
+      ) {
+        return callback(new FetchError('address not allowed') as NodeJS.ErrnoException, '', 0)
+      }
+      if (lookupOptions.all) return callback(null, list)
+      const [first] = list
+      callback(null, first?.address ?? '', first?.family ?? 0)
+    })
+  }
+  if (url.protocol === 'http:' && isIP(host) !== 0 && addressSpace(host) !== 'loopback')
+    throw new FetchError('not https')
+  const headers = { accept: 'application/json', ...(options.etag && { 'if-none-match': options.etag }) }
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+      method: 'GET',
+      headers,
+      signal,
+      lookup: guarded,
+      agent: false,
+      ...(options.certificateAuthority !== undefined && { ca: options.certificateAuthority }),
+    })
+    request.on('response', resolve)
+    request.on('error', (cause) => reject(failureOf(cause, signal)))
+    request.end()
+  })
+}
+
+async function read(response: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > maxBytes) throw new FetchError('too large')
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    response.destroy()
+    throw failureOf(error, signal)
+  }
+  return Buffer.concat(chunks)
+}
+
+function failureOf(cause: unknown, signal: AbortSignal): FetchError {
+  if (cause instanceof FetchError) return cause
+  if (signal.aborted) return new FetchError('timeout', { cause })
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const tls = /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME/.test(code)
+  return new FetchError(tls ? 'TLS' : 'unreachable', { cause })
+}
+
+function maxAgeOf(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,])/i.test(header)) return 0
+  const [, seconds] = /(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])/i.exec(header) ?? []
+  return seconds === undefined ? undefined : Number(seconds)
+}

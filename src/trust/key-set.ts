@@ -1,0 +1,61 @@
+import type { Algorithm } from '../core/algorithms.ts'
+import { DragomanError } from '../core/errors.ts'
+import type { KeyHint, VerificationKey } from '../core/keys.ts'
+import { isList, isMap, type Value } from '../core/value.ts'
+import { sameKey, verificationKeyFromJwk } from '../wire/jwk.ts'
+
+/** Keys in one set. A rotation publishes two or three; the rest is work for every token without `kid`. */
+export const MAX_KEYS = 100
+
+// A token without `kid` is tried with each key that fits its algorithm, at the price of a signature each.
+const MAX_TRIED = 8
+
+/** The verification keys of one issuer, found by `kid`, or by algorithm where a token has none. */
+export interface KeySet {
+  readonly size: number
+  find(hint: KeyHint): readonly VerificationKey[]
+}
+
+/**
+ * @throws {@link DragomanError} `ERR_TRUST_CONFIG` for a `kid` that stands for two different keys: which of them is
+ * meant is what an attacker would choose
+ */
+export function keySet(keys: readonly VerificationKey[]): KeySet {
+  const byKid = new Map<string, VerificationKey>()
+  for (const key of keys) {
+    if (key.kid === undefined) continue
+    const other = byKid.get(key.kid)
+    if (other && !sameKey(other.publicKey, key.publicKey)) {
+      throw new DragomanError('ERR_TRUST_CONFIG', { detail: { expected: 'each kid once' } })
+    }
+    byKid.set(key.kid, key)
+  }
+  const found = new Map([...byKid].map(([kid, key]) => [kid, [key] as const]))
+  const unnamed = keys.filter(({ kid }) => kid === undefined)
+  const fitting = (candidates: readonly VerificationKey[], { algorithm }: KeyHint) =>
+    candidates.filter((key) => algorithm === undefined || key.algorithms.includes(algorithm)).slice(0, MAX_TRIED)
+  return {
+    size: keys.length,
+    find(hint) {
+      if (hint.kid === undefined) return fitting(keys, hint)
+      // A key that was configured without a name may be the one that the token names.
+      return found.get(hint.kid) ?? fitting(unnamed, hint)
+    },
+  }
+}
+
+/**
+ * The keys in a JWK Set (RFC 7517 §5) that may verify. Keys of other kinds and uses are passed over, as §5 asks.
+ *
+ * @throws {@link DragomanError} `ERR_TRUST_CONFIG` when it is no JWK Set, has more than 100 keys, a broken key, or none
+ * that can be used
+ */
+export function keysOfJwks(jwks: Value | undefined, allowed: readonly Algorithm[]): readonly VerificationKey[] {
+  const keys = isMap(jwks) ? jwks['keys'] : undefined
+  const refuse = (expected: string) => new DragomanError('ERR_TRUST_CONFIG', { detail: { expected } })
+  if (!isList(keys)) throw refuse('a JWK Set: an object with `keys`')
+  if (keys.length > MAX_KEYS) throw refuse(`at most ${MAX_KEYS} keys`)
+  const usable = keys.flatMap((jwk) => verificationKeyFromJwk(jwk, allowed) ?? [])
+  if (usable.length === 0) throw refuse('at least one key that verifies with an algorithm of this issuer')
+  return usable
+}
