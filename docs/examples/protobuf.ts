@@ -185,13 +185,13 @@ function lay(draft: Draft, { issuer, id, signer }: Issuance): Layout {
   if (confirmation && jkt === undefined) throw new DragomanError('ERR_TOKEN_CONFIRMATION')
   const losses: Loss[] = []
   const claims: JsonObject = {}
-  const members = [...Object.entries(draft.claims), ...draft.embedded.map(({ name, value }) => [name, value] as const)]
-  for (const [name, value] of members) {
+  const said = [...Object.entries(draft.claims), ...draft.embedded.map(({ name, value }) => [name, value] as const)]
+  for (const [name, value] of said) {
     const text = value instanceof Uint8Array ? toBase64url(value) : value
     if (text !== value) losses.push({ claim: name, became: 'converted', reason: 'bytes as base64url text' })
     claims[name] = text as JsonObject[string] & {}
   }
-  const said = create(ClaimSetSchema, {
+  const members: { [field: string]: unknown } = {
     iss: issuer,
     jti: toBase64url(id),
     aud: [...validity.audience],
@@ -201,14 +201,14 @@ function lay(draft: Draft, { issuer, id, signer }: Issuance): Layout {
     exp: validity.expiresAt ?? 0,
     jkt: jkt ?? '',
     claims: fromJson(StructSchema, claims),
-  } as object)
-  const payload = toBase64url(toBinary(ClaimSetSchema, said))
+  }
+  const payload = toBase64url(toBinary(ClaimSetSchema, create(ClaimSetSchema, members)))
   return {
     losses,
     toBeSigned: Buffer.from(payload, 'ascii'),
     finish(signature) {
-      const detached = create(DetachedSchema, { alg: signer.algorithm.jose[0], kid: signer.kid, signature } as object)
-      const raw = `${payload}~${toBase64url(toBinary(DetachedSchema, detached))}`
+      const detached: { [field: string]: unknown } = { alg: signer.algorithm.jose[0], kid: signer.kid, signature }
+      const raw = `${payload}~${toBase64url(toBinary(DetachedSchema, create(DetachedSchema, detached)))}`
       return { raw, tokenType: PROTOBUF_TOKEN, usage: 'N_A', id: toBase64url(id) }
     },
   }

@@ -147,6 +147,7 @@ function literal(path: string): string {
 
 const HTTP_CODES: { readonly [code: string]: ErrorCode } = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'ERR_REQUEST_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'ERR_REQUEST_MEDIA_TYPE',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'ERR_REQUEST_HTTP',
   // The client went away in the middle.
   ECONNRESET: 'ERR_REQUEST_HTTP',

@@ -42,7 +42,12 @@ describe('private_key_jwt, claim', () => {
   const malformed = expect.objectContaining({ code: 'ERR_CLIENT_MALFORMED' })
 
   it('AG-12: learns the client from the assertion, or from client_id', () => {
-    expect(claim({})).toEqual({ method: 'private_key_jwt', clientId: 'orders', assertion: assertion() })
+    const client_assertion = assertion()
+    expect(claim({ client_assertion })).toEqual({
+      method: 'private_key_jwt',
+      clientId: 'orders',
+      assertion: client_assertion,
+    })
     expect(claim({ client_id: 'other' })).toMatchObject({ clientId: 'other' })
   })
 

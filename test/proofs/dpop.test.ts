@@ -227,11 +227,12 @@ describe('dpop', () => {
   })
 
   it('gives a refusal with a code for any header value', async () => {
-    const part = fc.oneof(fc.string(), fc.json().map(base64url), fc.constantFrom(...dpopText(key).split('.')))
+    const good = dpopText(key)
+    const part = fc.oneof(fc.string(), fc.json().map(base64url), fc.constantFrom(...good.split('.')))
     await fc.assert(
       fc.asyncProperty(fc.array(part, { maxLength: 4 }), async (parts) => {
         const text = parts.join('.')
-        if (text === dpopText(key)) return
+        if (text === good) return
         await expect(dpop.prove(withProofs(text), proofTools())).rejects.toBeInstanceOf(DragomanError)
       }),
       { numRuns: RUNS },

@@ -2,14 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { keepsHistory, MAX_ACT_DEPTH } from '../../src/core/act.ts'
 import { map, type Value, type ValueMap } from '../../src/core/value.ts'
 import { type EmbeddingOptions, embedding } from '../../src/stages/embedding.ts'
-import { code, type ExchangeParts, ISSUER, newKey, prepared, runStage, verified } from '../support/exchange.ts'
+import { code, ISSUER, newKey, prepared, runStage, type StageParts, verified } from '../support/exchange.ts'
 
 const actor = verified({ claims: { sub: 'billing', email: 'x' }, provenance: { issuer: 'https://id.example' } })
 const front = map([['sub', 'service:front']])
 const acted = verified({ claims: { act: front } })
 
-const run = (options: EmbeddingOptions, parts: ExchangeParts & { audience?: readonly string[] } = {}) =>
-  runStage(embedding, options, parts)
+const run = (options: EmbeddingOptions, parts: StageParts = {}) => runStage(embedding, options, parts)
 
 const load = (options: EmbeddingOptions) => expect(() => prepared(embedding, options))
 

@@ -2,16 +2,7 @@ import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { map } from '../../src/core/value.ts'
 import { type SubjectOptions, subject as stage } from '../../src/stages/subject.ts'
-import {
-  code,
-  type ExchangeParts,
-  GATEWAY,
-  ISSUER,
-  prepared,
-  runStage,
-  type SettingParts,
-  verified,
-} from '../support/exchange.ts'
+import { code, GATEWAY, ISSUER, prepared, runStage, type StageParts, verified } from '../support/exchange.ts'
 
 const subject = verified({ claims: { email: 'ada@example.org', ns: 'pay', level: 7 } })
 const secrets = { pairwise: Buffer.alloc(32, 7), short: Buffer.alloc(31) }
@@ -27,10 +18,8 @@ const files = {
   'broken.json': '{',
 }
 
-const run = async (
-  options: SubjectOptions,
-  parts: ExchangeParts & SettingParts & { audience?: readonly string[] } = {},
-) => (await runStage(stage, options, { subject, files, secrets, ...parts })).claims['sub']
+const run = async (options: SubjectOptions, parts: StageParts = {}) =>
+  (await runStage(stage, options, { subject, files, secrets, ...parts })).claims['sub']
 
 const load = (options: SubjectOptions) => expect(() => prepared(stage, options, { files, secrets }))
 

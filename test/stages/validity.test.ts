@@ -1,16 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type ValidityOptions, validity } from '../../src/stages/validity.ts'
-import { code, type ExchangeParts, NOW, prepared, runStage, verified } from '../support/exchange.ts'
+import { code, NOW, prepared, runStage, type StageParts, verified } from '../support/exchange.ts'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 200)
 
-type Parts = ExchangeParts & {
-  audience?: readonly string[]
-  draft?: Parameters<typeof runStage>[2] extends { draft?: infer D } ? D : never
-}
-
-const run = async (options: ValidityOptions, parts: Parts = {}) => (await runStage(validity, options, parts)).validity
+const run = async (options: ValidityOptions, parts: StageParts = {}) =>
+  (await runStage(validity, options, parts)).validity
 
 const load = (options: ValidityOptions) => expect(() => prepared(validity, options))
 
@@ -30,9 +26,12 @@ describe('validity: times', () => {
       },
       NOW + 30,
     ],
-  ] as [string, ValidityOptions, Parts, number][])('expires no later than %s', async (_, options, parts, expected) => {
-    expect((await run(options, parts)).expiresAt).toBe(expected)
-  })
+  ] as [string, ValidityOptions, StageParts, number][])(
+    'expires no later than %s',
+    async (_, options, parts, expected) => {
+      expect((await run(options, parts)).expiresAt).toBe(expected)
+    },
+  )
 
   it('outlives its inputs with danger_outlive_subject, up to lifetime and ceiling', async () => {
     const options: ValidityOptions = { danger_outlive_subject: true }
@@ -85,7 +84,7 @@ describe('validity: times', () => {
     const seconds = fc.integer({ min: 1, max: 5000 })
     await fc.assert(
       fc.asyncProperty(seconds, seconds, seconds, seconds, seconds, async (first, second, subjects, actors, most) => {
-        const parts: Parts = {
+        const parts: StageParts = {
           subject: verified({ validity: { expiresAt: NOW + subjects } }),
           actor: verified({ validity: { expiresAt: NOW + actors } }),
           maxLifetime: most,
@@ -201,7 +200,7 @@ describe('validity: scope', () => {
   })
 
   it('does not give back what an earlier stage has taken away', async () => {
-    const parts: Parts = { request: { scope: ['read', 'write'] } }
+    const parts: StageParts = { request: { scope: ['read', 'write'] } }
     const narrowed = await runStage(validity, { scope: { allow: ['read'] } }, parts)
     expect((await run({ scope: {} }, { ...parts, draft: narrowed })).scope).toEqual(['read'])
     await expect(run({ scope: { allow: ['write'] } }, { ...parts, draft: narrowed })).rejects.toThrow(

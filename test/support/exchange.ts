@@ -147,11 +147,16 @@ export function settingOf({ files = {}, secrets = {} }: SettingParts = {}): Sett
   }
 }
 
+export interface StageParts extends ExchangeParts, SettingParts {
+  readonly draft?: Partial<Draft>
+  readonly audience?: readonly string[]
+}
+
 /** Prepares a meaning stage and runs it on one exchange, from the draft that such an exchange starts with. */
 export async function runStage<Options>(
   stage: Stage<Options>,
   options: Options,
-  parts: ExchangeParts & SettingParts & { readonly draft?: Partial<Draft>; readonly audience?: readonly string[] } = {},
+  parts: StageParts = {},
 ): Promise<Draft> {
   const exchange = exchangeOf(parts)
   const { transform } = stage.prepare(options, settingOf(parts))

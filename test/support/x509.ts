@@ -21,7 +21,7 @@ export interface TestKey {
   sign(data: Uint8Array): Uint8Array
 }
 
-const made = new Map<string, readonly TestKey[]>()
+const made = new Map<string, TestKey>()
 
 export function algorithm(name: string): Algorithm {
   const row = algorithmNamed(name)
@@ -33,10 +33,9 @@ export function algorithm(name: string): Algorithm {
 export function testKey(name = 'ES256', number = 0): TestKey {
   const row = algorithm(name)
   if (row.keyType !== 'rsa') return makeKey(row)
-  const known = made.get(name) ?? []
-  const key = known[number] ?? makeKey(row)
-  made.set(name, [...known.slice(0, number), key, ...known.slice(number + 1)])
-  return key
+  const known = made.get(`${name} ${number}`) ?? makeKey(row)
+  made.set(`${name} ${number}`, known)
+  return known
 }
 
 function makeKey(row: Algorithm): TestKey {

@@ -62,7 +62,8 @@ function thumbprint(cnf: ValueMap, method: string): string | undefined {
  * carries it, and a binding is never dropped
  */
 export function writeConfirmation({ publicKey, jkt, x5tS256, ckt }: Confirmation): ValueMap {
-  const thumbprintOfKey = publicKey?.jkt ?? jkt
+  // RFC 8705 §3.1 knows a certificate's binding by one member; `jkt` beside it would ask for a DPoP proof as well.
+  const thumbprintOfKey = jkt ?? (x5tS256 === undefined ? publicKey?.jkt : undefined)
   if (thumbprintOfKey === undefined && (ckt !== undefined || x5tS256 === undefined)) {
     throw refuse('a key, its JWK thumbprint or that of its certificate, to be written in a JWT')
   }

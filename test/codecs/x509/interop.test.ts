@@ -74,7 +74,7 @@ const QUANTUM = ['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87']
 
 describe('what is issued', () => {
   test.each([...CLASSICAL, ...QUANTUM])('by %s is what Node reads and verifies', async (name) => {
-    const holder = testKey(name)
+    const holder = testKey(name, 2)
     const { leaf, issuing } = await issue(testKey(name), holder)
     const node = new NodeCertificate(leaf)
     expect(node.verify(issuing.key.publicKey.key)).toBe(true)
@@ -90,7 +90,7 @@ describe('what is issued', () => {
   test.each([...CLASSICAL.filter((name) => name !== 'PS256'), ...QUANTUM])(
     'by %s is what @peculiar/x509 reads',
     async (name) => {
-      const { leaf, issuing } = await issue(testKey(name), testKey(name))
+      const { leaf, issuing } = await issue(testKey(name), testKey(name, 2))
       const read = new peculiar.X509Certificate(leaf)
       const ours = parseCertificate(leaf)
       expect(read.serialNumber).toBe(serialText(ours))
@@ -99,7 +99,9 @@ describe('what is issued', () => {
       expect(read.getExtension(peculiar.SubjectAlternativeNameExtension)?.names.items).toMatchObject([
         { type: 'url', value: SPIFFE_ID },
       ])
-      expect(read.extensions.map(({ type }) => type)).toEqual([...ours.extensions.all.keys()])
+      // Its ASN.1 library cuts an arc of 128 bits off, so ours goes by its parent there.
+      const types = [...ours.extensions.all.keys()].map((type) => (type.startsWith('2.25.') ? '2.25' : type))
+      expect(read.extensions.map(({ type }) => type)).toEqual(types)
       const publicKey = new peculiar.X509Certificate(Buffer.from(issuing.certificate)).publicKey
       expect(await read.verify({ publicKey, signatureOnly: true })).toBe(true)
     },
@@ -152,7 +154,7 @@ describe('a certification request of @peculiar/x509', () => {
     ],
     ['ML-DSA-65', { name: 'ML-DSA-65' }],
   ])('CR-08: signed by %s is read', async (name, parameters) => {
-    const keys = (await webcrypto.subtle.generateKey(parameters, true, ['sign', 'verify'])) as CryptoKeyPair
+    const keys = (await webcrypto.subtle.generateKey(parameters, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
     const request = await peculiar.Pkcs10CertificateRequestGenerator.create({
       name: [{ CN: ['web'] }],
       keys,

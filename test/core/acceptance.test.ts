@@ -1,0 +1,99 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, it } from 'vitest'
+import { type AcceptanceOptions, acceptanceSchema, tokenAcceptance } from '../../src/core/acceptance.ts'
+import { acceptanceDefaults, code } from '../support/exchange.ts'
+
+const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(acceptanceSchema)
+const accept = (options: AcceptanceOptions) => tokenAcceptance(options, acceptanceDefaults, 'accept.subject')
+
+const issuers = ['https://cluster.example.com']
+
+describe('acceptance', () => {
+  it('has a safe default for whatever is not said', () => {
+    expect(accept({ format: 'jwt', issuers })).toEqual({
+      format: 'jwt',
+      types: [
+        'urn:ietf:params:oauth:token-type:jwt',
+        'urn:ietf:params:oauth:token-type:access_token',
+        'urn:ietf:params:oauth:token-type:id_token',
+      ],
+      kind: undefined,
+      issuers,
+      audience: ['https://gw.example', 'https://gw.example/token'],
+      clockSkew: 30,
+      maxAge: undefined,
+      require: [],
+      singleUse: false,
+      presentedBy: 'holder',
+      subjectFrom: undefined,
+      extendedKeyUsage: undefined,
+      algorithms: undefined,
+    })
+  })
+
+  it('takes every option over', () => {
+    const options: AcceptanceOptions = {
+      format: 'x509',
+      types: ['urn:dragoman:token-type:x509'],
+      kind: 'x509-svid',
+      issuers: ['self', 'https://ca.example'],
+      audience: ['x'],
+      clock_skew: 0,
+      max_age: 60,
+      require: ['email'],
+      single_use: true,
+      presented_by: 'audience',
+      subject_from: 'san_uri',
+      extended_key_usage: ['client_auth', '1.3.6.1.4.1.311.20.2.2'],
+      algorithms: ['ES256', 'EdDSA'],
+    }
+    expect(validate(options)).toBe(true)
+    expect(accept(options)).toEqual({
+      format: 'x509',
+      types: ['urn:dragoman:token-type:x509'],
+      kind: 'x509-svid',
+      issuers: ['https://gw.example', 'https://ca.example'],
+      audience: ['x'],
+      clockSkew: 0,
+      maxAge: 60,
+      require: ['email'],
+      singleUse: true,
+      presentedBy: 'audience',
+      subjectFrom: 'san_uri',
+      extendedKeyUsage: ['1.3.6.1.5.5.7.3.2', '1.3.6.1.4.1.311.20.2.2'],
+      algorithms: ['ES256', 'Ed25519'],
+    })
+  })
+
+  it('asks for no audience only when told so in a word, or of a certificate, which has none', () => {
+    expect(accept({ format: 'jwt', issuers, audience: 'any' }).audience).toEqual([])
+    expect(accept({ format: 'x509', issuers }).audience).toEqual([])
+    expect(validate({ format: 'jwt', issuers, audience: [] })).toBe(false)
+  })
+
+  it.each<[string, AcceptanceOptions]>([
+    ['format', { format: 'saml', issuers }],
+    ['types', { format: 'jwt', issuers, types: ['urn:dragoman:token-type:cwt'] }],
+    ['subject_from', { format: 'jwt', issuers, subject_from: 'san_uri' }],
+    ['extended_key_usage', { format: 'cwt', issuers, extended_key_usage: ['client_auth'] }],
+    ['extended_key_usage', { format: 'x509', issuers, extended_key_usage: ['clientAuth'] }],
+    ['extended_key_usage', { format: 'x509', issuers, extended_key_usage: ['1.03'] }],
+    ['algorithms', { format: 'jwt', issuers, algorithms: ['HS256'] }],
+  ])('refuses %s of %j', (option, options) => {
+    expect(() => accept(options)).toThrow(code('ERR_PROFILE_OPTION', { path: `accept.subject.${option}` }))
+  })
+
+  it.each<object>([
+    { format: 'jwt' },
+    { issuers },
+    { format: 'jwt', issuers: [] },
+    { format: 'jwt', issuers, audience: 'all' },
+    { format: 'jwt', issuers, clock_skew: 301 },
+    { format: 'jwt', issuers, max_age: 0 },
+    { format: 'jwt', issuers, presented_by: 'anyone' },
+    { format: 'jwt', issuers, algorithms: ['none'] },
+    { format: 'jwt', issuers, audiences: ['x'] },
+  ])('its schema refuses %j', (options) => {
+    expect(validate(options)).toBe(false)
+  })
+})
