@@ -62,18 +62,16 @@ describe('the token endpoint', () => {
     },
   )
 
-  it.each([
-    'application/json',
-    'text/plain',
-    'multipart/form-data; boundary=x',
-    'application/x-www-form-urlencodedx',
-  ])('C-06, TR-14: answers 400 with an OAuth error to the media type %j', async (type) => {
-    const { post, refused } = await http()
-    const response = await post('{"grant_type":"x"}', { 'content-type': type })
-    expect(response.statusCode).toBe(400)
-    expect(response.json().error).toBe('invalid_request')
-    expect(refused).toMatchObject([{ code: 'ERR_REQUEST_MEDIA_TYPE' }])
-  })
+  it.each(['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencodedx'])(
+    'C-06, TR-14: answers 400 with an OAuth error to the media type %j',
+    async (type) => {
+      const { post, refused } = await http()
+      const response = await post('{"grant_type":"x"}', { 'content-type': type })
+      expect(response.statusCode).toBe(400)
+      expect(response.json().error).toBe('invalid_request')
+      expect(refused).toMatchObject([{ code: 'ERR_REQUEST_MEDIA_TYPE' }])
+    },
+  )
 
   it.each(['', ';', 'form', 'application/'])('TR-14: answers 400 to %j, which is no media type', async (type) => {
     const { post, asked } = await http()
