@@ -26,7 +26,7 @@ const signingKey = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const
 const verifyingKey = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const
 
 const folder = mkdtempSync(join(tmpdir(), 'dragoman-bench-'))
-const configuration = await writeFolder(folder, { host: '127.0.0.1', port: PORT, tlsPort: PORT + 1 })
+const { configuration } = await writeFolder(folder, { host: '127.0.0.1', port: PORT, tlsPort: PORT + 1 })
 const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' }
 writeFileSync(join(folder, 'alpha-jwks.json'), JSON.stringify({ keys: [jwk] }))
 

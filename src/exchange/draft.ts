@@ -1,6 +1,6 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
-import type { Confirmation, Draft } from '../core/token.ts'
+import type { Confirmation, Draft, Token } from '../core/token.ts'
 import type { Value } from '../core/value.ts'
 import { map } from '../core/value.ts'
 
@@ -10,12 +10,14 @@ import { map } from '../core/value.ts'
  */
 const CARRIED = ['sub', 'act', 'auth_time', 'acr', 'amr'] as const
 
-/** What bounds a token beside the tokens that it is made from. */
+/** What bounds a token, beside the exchange itself. */
 export interface Bounds {
   /** What was asked for, as the profile translates it. */
   readonly audience: readonly string[]
   /** Until when the signing key can sign, in seconds; `undefined`: no such end. */
   readonly ceiling: number | undefined
+  /** Every token that was verified so far: subject, actor, and those that a stage found inside. */
+  readonly inputs: readonly Token[]
 }
 
 /**
@@ -25,15 +27,15 @@ export interface Bounds {
  * the subject's and the actor's. Scope: what was asked for and the subject has; a subject token without scope gives
  * none, and nothing asked for is not everything. Confirmation: the subject's, or without one that of a DPoP proof.
  */
-export function startDraft(exchange: Exchange, { audience, ceiling }: Bounds): Draft {
-  const { subject, actor, now, profile, request } = exchange
+export function startDraft(exchange: Exchange, { audience, ceiling, inputs }: Bounds): Draft {
+  const { subject, now, profile, request } = exchange
   if (ceiling !== undefined && ceiling <= now) {
     throw new DragomanError('ERR_KEY_UNAVAILABLE', {
       detail: { key: profile.key, expected: 'a signing certificate that has not expired' },
     })
   }
-  const ends = [subject.validity.expiresAt, actor?.validity.expiresAt, ceiling, now + profile.maxLifetime]
-  const starts = [subject.validity.notBefore, actor?.validity.notBefore].filter((time) => time !== undefined)
+  const ends = [...inputs.map(({ validity }) => validity.expiresAt), ceiling, now + profile.maxLifetime]
+  const starts = inputs.map(({ validity }) => validity.notBefore).filter((time) => time !== undefined)
   const expiresAt = Math.floor(Math.min(...ends.filter((time) => time !== undefined)))
   const notBefore = starts.length > 0 ? Math.ceil(Math.max(...starts)) : undefined
   if (expiresAt <= now) {

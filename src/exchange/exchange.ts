@@ -52,10 +52,12 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request)))
   const proofs = await step(trail, 'prove', () => prove(request, caller, now, services))
   trail.proofs = proofs
-  const once: Verified<Token>[] = []
+  const inputs: Verified<Token>[] = []
+  const once = new Set<Verified<Token>>()
   const verify: Exchange['verify'] = async (envelope, acceptance) => {
     const token = await verifyToken(envelope, acceptance, { now, caller, proofs }, services)
-    if (acceptance.singleUse) once.push(token)
+    inputs.push(token)
+    if (acceptance.singleUse) once.add(token)
     return token
   }
   const subject = await step(trail, 'verify subject', () => verify(subjectOf(request), profile.accepts.subject))
@@ -68,7 +70,7 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
 
   const exchange: Exchange = { id: request.id, now, request, client, profile, subject, actor, proofs, verify }
   const signer = await step(trail, 'key', () => signerOf(profile, services))
-  const bounds: Bounds = { audience, ceiling: profile.writer.ceiling(signer) }
+  const bounds: Bounds = { audience, ceiling: profile.writer.ceiling(signer), inputs }
   const start = await step(trail, 'draft', () => startDraft(exchange, bounds))
   const draft = await run(start, exchange, trail)
   trail.draft = draft
@@ -154,7 +156,7 @@ function signerOf({ key }: Profile, { keys }: Services): Signer {
  *
  * Remembered for as long as any profile could still take the token, which may allow for more skew than this one.
  */
-async function assertFirstUse(tokens: readonly Verified<Token>[], now: number, { replay }: Services): Promise<void> {
+async function assertFirstUse(tokens: Iterable<Verified<Token>>, now: number, { replay }: Services): Promise<void> {
   for (const { validity, provenance } of tokens) {
     const until = Math.ceil(validity.expiresAt ?? now) + MAX_CLOCK_SKEW
     const first = await orUnavailable('ERR_STORE_UNAVAILABLE', () =>

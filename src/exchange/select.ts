@@ -52,7 +52,9 @@ export const targetsOf = (request: TokenRequest): readonly string[] =>
 /** The audience of the output for these targets. @throws `ERR_PROFILE_TARGET_COUNT` when the format takes only one */
 export function audienceFor(profile: Profile, targets: readonly string[]): readonly string[] {
   const { allowed, fallback } = profile.accepts.targets
-  const audience = targets.length === 0 ? [...fallback] : unique(targets.map((target) => allowed.get(target) ?? target))
+  // The default is what is asked for where nothing is, so it is translated like that.
+  const asked = targets.length === 0 ? fallback : targets
+  const audience = unique(asked.map((target) => allowed.get(target) ?? target))
   if (profile.writer.singleAudience && audience.length > 1) {
     throw new DragomanError('ERR_PROFILE_TARGET_COUNT', { detail: { expected: 'one target', actual: audience.length } })
   }

@@ -15,7 +15,7 @@ const HELD_APART: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'ia
 /**
  * Refuses a draft that reaches further than what it was made from. Once, after the stages, whatever they were.
  *
- * Lifetime: not beyond the earliest of subject token, actor token, signing key and the profile's ceiling; not before
+ * Lifetime: not beyond the earliest of every token that was verified, signing key and the profile's ceiling; not before
  * their start. Audience: only what the request asked for, as the profile translates it, and never none. Scope: only what
  * the subject token has, where it has any, and what was asked for, where something was. `act`: the history that came in
  * stands in what goes out, unchanged, and an actor token leaves its mark. `cnf`: what came in bound, or with a DPoP proof
@@ -49,8 +49,8 @@ function refuseUnless({ profile }: Exchange, danger: Danger, expected: string): 
   if (!profile.dangers.has(danger)) refuse(danger, expected)
 }
 
-function assertTimes({ validity }: Draft, exchange: Exchange, { ceiling }: Bounds): void {
-  const { subject, actor, profile, now } = exchange
+function assertTimes({ validity }: Draft, exchange: Exchange, { ceiling, inputs }: Bounds): void {
+  const { profile, now } = exchange
   const { expiresAt, notBefore, issuedAt } = validity
   // Whole numbers first: whatever is compared with NaN, the answer is no.
   if (!isTime(expiresAt) || expiresAt <= now || expiresAt > now + profile.maxLifetime) {
@@ -58,9 +58,9 @@ function assertTimes({ validity }: Draft, exchange: Exchange, { ceiling }: Bound
   }
   if (expiresAt > (ceiling ?? Infinity)) refuse('signing_key', `exp at most ${ceiling}, when the signing key ends`)
   if (issuedAt !== undefined && !(isTime(issuedAt) && issuedAt <= now)) refuse('issued_at', `iat at most ${now}`)
-  const end = Math.min(subject.validity.expiresAt ?? -Infinity, actor?.validity.expiresAt ?? Infinity)
+  const end = Math.min(...inputs.map((token) => token.validity.expiresAt ?? -Infinity))
   if (expiresAt > end) refuseUnless(exchange, 'danger_outlive_subject', `exp at most ${end}`)
-  const start = Math.max(subject.validity.notBefore ?? -Infinity, actor?.validity.notBefore ?? -Infinity)
+  const start = Math.max(...inputs.map((token) => token.validity.notBefore ?? -Infinity))
   if (notBefore !== undefined && !isTime(notBefore)) refuse('danger_start_earlier', 'nbf in whole seconds')
   if (start > now && (notBefore ?? -Infinity) < start) {
     refuseUnless(exchange, 'danger_start_earlier', `nbf at least ${start}`)
@@ -81,6 +81,9 @@ function assertReach(draft: Draft, exchange: Exchange, { audience }: Bounds): vo
     Object.keys(claims).find((name) => HELD_APART.has(name)) ??
     embedded.find(({ name, place }) => place === 'claim' && HELD_APART.has(name))?.name
   if (reserved !== undefined) refuse('reserved', `no claim ${reserved} from a stage`)
+  if (claims['client_id'] !== undefined && claims['client_id'] !== exchange.client.id) {
+    refuse('reserved', 'client_id: the client that asks (RFC 8693 section 4.3)')
+  }
 }
 
 /** A scope may come from another by the profile's table: then it is the source that the subject token must have. */

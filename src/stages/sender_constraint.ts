@@ -71,9 +71,11 @@ export const senderConstraint: Stage<SenderConstraintOptions> = {
     const bound = (draft: Draft, exchange: Exchange): Confirmation | undefined => {
       if (rebind === 'actor') return actorsKey(exchange)
       if (rebind === 'client') return provedKey(exchange, method)
-      if (draft.confirmation !== undefined) return stillBound(draft.confirmation, exchange, method)
+      // Of a subject token that is bound to nothing, the draft is bound to a DPoP proof: a default, until something is said.
+      const own = exchange.subject.confirmation === undefined ? undefined : draft.confirmation
+      if (own !== undefined) return stillBound(own, exchange, method)
       const proof = mode === 'bind' ? firstProof(exchange, method) : undefined
-      return proof && confirmationBy(proof)
+      return proof ? confirmationBy(proof) : draft.confirmation
     }
     return {
       transform(draft, exchange) {
@@ -146,9 +148,11 @@ const proofRequired = (method: readonly Method[]): DragomanError =>
   new DragomanError('ERR_PROOF_REQUIRED', { detail: { expected: `a proof: ${method.join(', ')}` } })
 
 /** Who reads the output must be able to tell that it was bound before. */
-function dropConfirmation(draft: Draft): Draft {
+function dropConfirmation(draft: Draft, { subject }: Exchange): Draft {
   const { confirmation } = draft
   if (confirmation === undefined) return draft
+  // What only this request asked for, the token was never bound to.
+  if (subject.confirmation === undefined) return { ...draft, confirmation: undefined }
   const jkt = confirmation.publicKey?.jkt ?? confirmation.jkt
   const former =
     confirmation.x5tS256 !== undefined

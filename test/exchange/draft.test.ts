@@ -44,8 +44,13 @@ const acting = (differs: Said = {}) => ({ actor_token: actorToken(differs), acto
 describe('the draft that the first stage gets', () => {
   it('says who, through whom, and how the subject was authenticated, and nothing else of the subject token (S-10)', async () => {
     const carried = { sub: 'user-7', act: { sub: 'front' }, auth_time: 1, acr: 'high', amr: ['pwd'] }
-    const { claims } = await start({ ...carried, email: 'x@example.com', may_act: { sub: 'orders' }, client_id: 'x' })
+    const more = { email: 'x@example.com', may_act: { sub: 'orders' }, client_id: 'x' }
+    const { claims } = await start({ ...carried, ...more }, {}, { usage: 'N_A' })
     expect({ ...claims }).toEqual(carried)
+  })
+
+  it('of an access token says who asked for it (RFC 8693 §4.3), not who asked for the one that was presented', async () => {
+    expect((await start({ client_id: 'another' })).claims['client_id']).toBe('orders')
   })
 
   it('is for what was asked for', async () => {

@@ -51,6 +51,7 @@ describe('an exchange', () => {
     expect(said(access_token)).toEqual({
       iss: GATEWAY,
       sub: 'user-7',
+      client_id: 'orders',
       aud: [TARGET],
       iat: NOW,
       exp: NOW + 600,

@@ -158,6 +158,13 @@ describe('select', () => {
 })
 
 describe('the audience of the output', () => {
+  it('is translated from the default like from what was asked for', async () => {
+    const allowed = new Map([['rates', 'https://rates.example']])
+    const withDefault = profile({ targets: { allowed, fallback: ['rates', TARGET], open: false } })
+    const { access_token } = await world(withDefault).exchange({ audience: [] })
+    expect(said(access_token)['aud']).toEqual(['https://rates.example', TARGET])
+  })
+
   it('is what the profile says for what was asked for', async () => {
     const mapped = profile({ targets: { ...targets(), allowed: new Map([['rates', 'https://rates.example']]) } })
     const { access_token } = await world(mapped).exchange({ audience: ['rates'] })

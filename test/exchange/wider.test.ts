@@ -344,6 +344,15 @@ describe('names that the stages have no say in', () => {
   )
 })
 
+describe('client_id', () => {
+  it('is that of the client that asks, whatever is allowed (AC-09)', async () => {
+    await passes({ claims: { client_id: 'orders' } })
+    await passes({ claims: { client_id: undefined } })
+    await refuses({ dangers: ALL, claims: { client_id: 'other' } }, 'reserved')
+    await refuses({ dangers: ALL, claims: { client_id: ['orders'] } }, 'reserved')
+  })
+})
+
 describe('what the format cannot carry', () => {
   const losing = (claim: string, became: 'lost' | 'converted') => ({ losses: [{ claim, became, reason: 'no place' }] })
 
@@ -360,6 +369,30 @@ describe('what the format cannot carry', () => {
   it('anything else may be lost, and everything may be converted', async () => {
     await passes({ profile: losing('email', 'lost') })
     await passes({ profile: losing('act', 'converted'), token: { act: { sub: 'front' } } })
+  })
+})
+
+describe('a token that a stage has found inside', () => {
+  const unwrapping = (inside: Said, validity: Partial<Validity>, dangers: readonly Danger[] = []) => {
+    const envelope = { raw: subjectToken({ jti: 'inside', ...inside }), type: PLAIN, role: 'embedded' } as const
+    const unwrap = stage(async (draft, { verify, profile }) => {
+      await verify(envelope, profile.accepts.subject)
+      return { ...draft, validity: { ...draft.validity, ...validity } }
+    })
+    return world(profile({ steps: [unwrap], dangers, subject: { clockSkew: 30 } })).exchange()
+  }
+
+  it('bounds the lifetime like one that was presented', async () => {
+    await expect(unwrapping({ exp: NOW + 60 }, { expiresAt: NOW + 60 })).resolves.toBeDefined()
+    const longer = unwrapping({ exp: NOW + 60 }, { expiresAt: NOW + 61 })
+    await expect(longer).rejects.toMatchObject({ detail: { rule: 'danger_outlive_subject' } })
+    await expect(unwrapping({ exp: NOW + 60 }, {}, ['danger_outlive_subject'])).resolves.toBeDefined()
+  })
+
+  it('bounds the start like one that was presented', async () => {
+    await expect(unwrapping({ nbf: NOW + 20 }, { notBefore: NOW + 20 })).resolves.toBeDefined()
+    const sooner = unwrapping({ nbf: NOW + 20 }, {})
+    await expect(sooner).rejects.toMatchObject({ detail: { rule: 'danger_start_earlier' } })
   })
 })
 

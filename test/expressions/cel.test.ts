@@ -78,6 +78,7 @@ describe('cel', () => {
     ['subject.email.matches(subject.pattern)', 'a pattern out of the token'],
     ['subject.email.matches("(a)\\\\1")', 'a back-reference'],
     ['subject.a.all(x, subject.b.all(y, subject.c.all(z, true)))', 'three comprehensions in one another'],
+    ['[1].all(x, [2].all(y, [3].all(z, true)))', 'three comprehensions in one another, however short'],
     ['subject.a.all(x, subject.b.all(y, y in subject.c))', 'more steps than allowed'],
     [`"${'a'.repeat(2048)}" == ""`, 'more than 2 KiB'],
     [`${'('.repeat(40)}1${')'.repeat(40)}`, 'too many parentheses in one another'],
@@ -183,6 +184,10 @@ describe('cel', () => {
 
   it('lowerAscii does not turn the Kelvin sign into a k', () => {
     expect(run('subject.name.lowerAscii() == "kim"', { name: '\u212Aim' })).toBe(false)
+  })
+
+  it('knows no minus zero', () => {
+    expect(Object.is(run('-1.0 * 0.0'), 0)).toBe(true)
   })
 
   it('gives every neutral value back as it was', () => {

@@ -56,6 +56,11 @@ describe('context', () => {
     ])
   })
 
+  it('renames what the draft says, even when that is null and the subject token says more', async () => {
+    const { claims } = await run({ rename: { email: 'mail' } }, { claims: map([['email', null]]) })
+    expect(claims).toEqual(map([['mail', null]]))
+  })
+
   it('lets two claims change their names with each other', async () => {
     const { claims } = await run({ rename: { email: 'level', level: 'email' } })
     expect(claims).toMatchObject({ email: 7, level: 'ada@example.org' })
@@ -82,6 +87,13 @@ describe('context', () => {
     expect(claims).toMatchObject({ issuer: 'https://cluster.example.com', at: 1_790_000_000 })
     expect(claims).not.toHaveProperty('deeper')
     expect(claims).not.toHaveProperty('actor')
+  })
+
+  it('copies nothing that every JavaScript object has', async () => {
+    const plain = verified({ claims: { plain: { a: 1 } } })
+    const copy = { x: 'subject.plain.constructor', y: 'subject["toString"]', z: 'subject.plain.a' }
+    const { claims } = await runStage(context, { copy }, { subject: plain })
+    expect(claims).toEqual(map(Object.entries({ sub: 'u-1', z: 1 })))
   })
 
   it('sets literals and the values of expressions, which all see the draft before the first of them', async () => {

@@ -51,6 +51,11 @@ describe('validity: times', () => {
     expect(await run({ lifetime: 60 }, { subject })).toMatchObject({ issuedAt: NOW, expiresAt: NOW + 10 })
   })
 
+  it('is issued now, whatever an earlier stage said', async () => {
+    const before = { issuedAt: NOW - 60, notBefore: undefined, expiresAt: NOW + 60, audience: [], scope: undefined }
+    expect((await run({ lifetime: 60 }, { draft: { validity: before } })).issuedAt).toBe(NOW)
+  })
+
   it('refuses to issue what has expired, within the tolerance for clocks', async () => {
     const subject = verified({ validity: { expiresAt: NOW } })
     await expect(run({ lifetime: 60 }, { subject })).rejects.toThrow(code('ERR_TOKEN_EXPIRED'))

@@ -118,6 +118,16 @@ describe('parseJson', () => {
       refuses('{"a":'.repeat(depth + 1), 'ERR_TOKEN_TOO_LARGE')
     })
 
+    test('levels beside each other are not counted together', () => {
+      expect(
+        parseJson(
+          `[${Array(depth * 2)
+            .fill('[],{}')
+            .join()}]`,
+        ),
+      ).toHaveLength(depth * 4)
+    })
+
     test('as many values as allowed are read, one more is refused', () => {
       const list = (count: number) => `[${Array(count).fill('1').join()}]`
       expect(parseJson(list(items - 1), roomy)).toHaveLength(items - 1)
@@ -136,7 +146,10 @@ describe('parseJson', () => {
       expect(parseJson(padded(bytes))).toEqual([])
       refuses(padded(bytes + 1), 'ERR_TOKEN_TOO_LARGE')
       refuses(Buffer.from(padded(bytes + 1)), 'ERR_TOKEN_TOO_LARGE')
-      refuses(`"${'é'.repeat(bytes / 2)}"`, 'ERR_TOKEN_TOO_LARGE')
+      const wide = `"${'é'.repeat(bytes / 2)}"`
+      expect(() => parseJson(wide, { ...JSON_LIMITS, text: bytes })).toThrow(
+        expect.objectContaining({ code: 'ERR_TOKEN_TOO_LARGE' }),
+      )
     })
 
     test.each(['[', '[{"":', '{"a":['])('a hundred thousand of %s do not exhaust the stack', (opening) => {

@@ -14,6 +14,8 @@ import { pem } from '../../wire/pem.ts'
 export interface Alpha {
   /** File name to content. */
   readonly files: ReadonlyMap<string, string>
+  /** Its three signers: of JWTs, of CWTs, of certificates. */
+  readonly signers: { readonly jwt: Signer; readonly cwt: Signer; readonly x509: Signer }
 }
 
 /** Seconds: long enough for a person to play, short enough to be forgotten. */
@@ -72,6 +74,7 @@ export async function alphaDomain(codecs: readonly Codec[], audience: string, no
     ['email', 'billing@alpha.example'],
   ])
   return {
+    signers: { jwt: signing, cwt: edge, x509: authority },
     files: new Map([
       ['subject.jwt', await token('jwt', 'https://id.alpha.example', signing, said)],
       ['actor.jwt', await token('jwt', 'https://id.alpha.example', signing, actor)],
@@ -90,7 +93,8 @@ export async function alphaDomain(codecs: readonly Codec[], audience: string, no
   }
 }
 
-interface Wanted {
+/** A token to be issued in somebody's name. */
+export interface Wanted {
   readonly format: string
   readonly kind?: string
   readonly issuer: string
@@ -102,7 +106,8 @@ interface Wanted {
   readonly now: number
 }
 
-async function issue(codecs: readonly Codec[], wanted: Wanted): Promise<string> {
+/** Issues one token with the codecs' own writers, without a profile: what any other issuer would do. */
+export async function issue(codecs: readonly Codec[], wanted: Wanted): Promise<string> {
   const codec = codecs.find(({ format }) => format === wanted.format)
   if (!codec) throw new TypeError(`no codec for ${wanted.format}`)
   const rendering: Rendering = {

@@ -11,7 +11,7 @@ import type { AuditSink } from '../../core/audit.ts'
 import { type Command, exit, type Io, UsageError } from '../io.ts'
 import { untilStopped } from '../serve.ts'
 import { showRecord } from '../show.ts'
-import { alphaDomain } from './alpha.ts'
+import { type Alpha, alphaDomain } from './alpha.ts'
 import { samples } from './commands.ts'
 import { devConfiguration } from './configuration.ts'
 
@@ -42,7 +42,7 @@ export const devCommand: Command = {
     const port = await portOf(values.port)
     const tlsPort = await portOf(values['tls-port'])
     const folder = folderFor(values.folder)
-    const configuration = await writeFolder(folder, { host: HOST, port, tlsPort })
+    const { configuration } = await writeFolder(folder, { host: HOST, port, tlsPort })
     const gateway = await createGateway(configuration, {
       audit: (_, file) => told(auditToFile(file ?? join(folder, 'audit.jsonl')), values.quiet ? undefined : io),
     })
@@ -75,22 +75,23 @@ function folderFor(wanted: string | undefined): string {
   return resolve(wanted)
 }
 
-/** Writes domain alpha's files and beta's configuration. Resolves with the path of the latter. */
+/** Writes domain alpha's files and beta's configuration into a folder. Resolves with what was made. */
 export async function writeFolder(
   folder: string,
   at: { host: string; port: number; tlsPort: number },
-): Promise<string> {
+  now = Math.floor(Date.now() / 1000),
+): Promise<{ readonly configuration: string; readonly alpha: Alpha }> {
   const issuer = `http://${at.host}:${at.port}`
-  const { files } = await alphaDomain(codecs(), issuer, Math.floor(Date.now() / 1000))
+  const alpha = await alphaDomain(codecs(), issuer, now)
   const all = new Map([
-    ...files,
+    ...alpha.files,
     ['demo.secret', 'demo-secret'],
     ['pairwise.secret', randomBytes(32).toString('base64url')],
     ['dragoman.yaml', devConfiguration(at)],
   ])
   // Keys are among them: for their owner only.
   for (const [name, content] of all) writeFileSync(join(folder, name), content, { mode: 0o600 })
-  return join(folder, 'dragoman.yaml')
+  return { configuration: join(folder, 'dragoman.yaml'), alpha }
 }
 
 /** Tells each exchange on the terminal, beside writing its record. */

@@ -43,13 +43,13 @@ export interface Path {
 /**
  * Finds a certification path from the leaf to an anchor that passes RFC 5280 §6.
  *
- * Checks the leaf by {@link checkLeaf}, and for each certificate: names that chain byte for byte, key identifiers, signature and algorithm, validity,
- * basic constraints, key usage, path length, name constraints, extended key usage of authorities, critical extensions.
- * Tries every path that the limits allow, and takes the first that passes. Does NOT look at revocation, nor at policies
- * beyond refusing certificates that insist on them.
+ * Checks the leaf by {@link checkLeaf}, and for each certificate: names that chain byte for byte, key identifiers,
+ * signature and algorithm, validity, basic constraints, key usage, path length, name constraints, extended key usage of
+ * authorities, critical extensions. Tries every path that the limits allow, and takes the first that passes. Does NOT
+ * look at revocation, nor at policies beyond refusing certificates that insist on them.
  *
- * @throws {@link DragomanError} what {@link checkLeaf} throws, and `ERR_TRUST_PATH`; `detail.check` says what the best path lacked and `detail.depth` how
- * many certificates of it had passed
+ * @throws {@link DragomanError} what {@link checkLeaf} throws, and `ERR_TRUST_PATH`; `detail.check` says what the best
+ * path lacked and `detail.depth` how many certificates of it had passed
  */
 export function findPath(request: PathRequest): Path {
   const pool = [...request.presented, ...request.intermediates]
@@ -96,7 +96,7 @@ function extend(path: readonly Certificate[], left: readonly string[] | undefine
   const last = path.at(-1)
   if (!last) return undefined
   for (const anchor of request.anchors) {
-    if (!anchor.subject.der.equals(last.issuer.der)) continue
+    if (!anchor.subject.der.equals(last.issuer.der) || path.some(({ der }) => der.equals(anchor.der))) continue
     const purposes = request.anchorRules === 'enforced' ? narrowed(left, anchor) : left
     const problem = linkProblem(path, last, anchor, purposes, 'anchor', search)
     const [leaf, ...above] = [...path, anchor]
@@ -189,14 +189,15 @@ function signatureProblem(
   if (request.links.has(subject, issuer)) return undefined
   budget.spend('signatures')
   const key = usableKey(issuer)
-  if (!key || !fits(algorithm, key))
-    return { check: 'algorithm', expected: 'a key of accepted kind and size that fits' }
+  if (!key || !fits(algorithm, key)) return UNFIT
   if (!verifyX509Signature(algorithm, cryptoKey(algorithm, key), subject.toBeSigned, subject.signature)) {
     return { check: 'signature', expected: 'a signature by the key of the issuer' }
   }
   if (subject !== request.leaf) request.links.add(subject, issuer)
   return undefined
 }
+
+const UNFIT: Problem = { check: 'algorithm', expected: 'a key of accepted kind and size that fits' }
 
 function usableKey(certificate: Certificate) {
   try {

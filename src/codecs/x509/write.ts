@@ -144,8 +144,9 @@ function holderKey({ confirmation }: Draft, { keys }: Authority): Buffer {
   const publicKey = confirmation?.publicKey
   const missing = (expected: string) => new DragomanError('ERR_PROOF_REQUIRED', { detail: { expected } })
   if (!publicKey) throw missing('a key proved by DPoP, by a client certificate or by `csr`')
-  if (algorithmsFor(publicKey.key).length === 0)
+  if (algorithmsFor(publicKey.key).length === 0) {
     throw missing('a P-256, P-384, P-521, Ed25519, RSA (2048 to 8192 bits) or ML-DSA key')
+  }
   const spki = spkiOf(publicKey)
   if (keys.some((authority) => authority.equals(spki))) throw missing('a key that is not that of an authority')
   return spki

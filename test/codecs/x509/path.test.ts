@@ -373,6 +373,13 @@ describe('a path is refused', () => {
   })
 })
 
+test('PV-20: a certificate is not its own authority, nor an anchor that is presented twice in one path', () => {
+  const own = authority('Own', { extensions: authorityExtensions(root.keyId, root.keyId, undefined).slice(2) })
+  const request = { anchors: [own], conforming: false, anchorRules: 'bare' as const }
+  expect(() => validate(own.certificate, request)).toThrow(noPath('anchor', 1))
+  expect(validate(leaf(root).certificate, { presented: [root] }).certificates).toHaveLength(2)
+})
+
 describe('PV-19: an anchor', () => {
   const unknown = ext('1.3.6.1.4.1.32473.1', true, nullValue())
   test.each([

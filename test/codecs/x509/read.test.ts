@@ -94,6 +94,7 @@ describe('a token is refused when it is read', () => {
     ['an intermediate that is none', asArray(good.certificate, Buffer.from('x')), mtls],
     ['text around PEM', `leaf:\n${asPem(...chain)}`, x509],
     ['a key beside the certificate', asPem(good.certificate) + pem('PRIVATE KEY', Buffer.of(1)), x509],
+    ['a certificate under another label', pem('TRUSTED CERTIFICATE', good.certificate), x509],
     ['DER where PEM is due', toBase64url(good.certificate), x509],
     ['nothing', '', x509],
     ['nothing', '', x509Der],

@@ -9,6 +9,7 @@ import type { Draft, Rendering, Validity } from '../../../src/core/token.ts'
 import { tokenTypes } from '../../../src/core/types.ts'
 import { map, sameValue, type Value, type ValueMap } from '../../../src/core/value.ts'
 import { parseCertificate, serialText } from '../../../src/wire/certificate.ts'
+import { authorityExtensions } from '../../../src/wire/certificate-build.ts'
 import { context } from '../../../src/wire/der.ts'
 import { der, sequence } from '../../../src/wire/der-write.ts'
 import { extension, extensionOids, keyUsages, purposes } from '../../../src/wire/extensions.ts'
@@ -432,6 +433,10 @@ describe('a signer', () => {
     ],
     ['has certificates out of order', { ...signer, chain: [issuing.certificate, issuing.certificate] }],
     ['has a root of another key', signerOf(issuing, authority('Root'))],
+    [
+      'has a root that did not sign it',
+      signerOf(issuing, authority('Root', { extensions: authorityExtensions(root.keyId, root.keyId, undefined) })),
+    ],
     ['has a root of another name', signerOf(issuing, other)],
     [
       'is too far down',
