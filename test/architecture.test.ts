@@ -71,7 +71,9 @@ describe('architecture', () => {
     for (const file of files) {
       const text = readFileSync(join(root, file), 'utf8')
       // Types are gone at run time, so only imports that load a module count.
-      const loaded = [...text.matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+'(\.[^']+)'/gm)].flatMap((m) => m[1] ?? [])
+      const loaded = [...text.matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+'(\.[^']+)'/gm)].flatMap(
+        (m) => m[1] ?? [],
+      )
       graph.set(
         file,
         loaded.map((target) => relative(root, resolve(root, dirname(file), target))),
@@ -96,7 +98,13 @@ describe('architecture', () => {
       importsOf(file)
         .filter((target) => !target.startsWith('.') && !target.startsWith('node:'))
         .filter((target) => {
-          const owners = PACKAGES[target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/')]
+          const owners =
+            PACKAGES[
+              target
+                .split('/')
+                .slice(0, target.startsWith('@') ? 2 : 1)
+                .join('/')
+            ]
           return !owners?.includes(folderOf(file))
         })
         .map((target) => ({ file, target })),
@@ -105,7 +113,9 @@ describe('architecture', () => {
   })
 
   it('makes Verified values in exchange/ alone', () => {
-    const makers = files.filter((file) => /\bas Verified\b|\bas unknown as Verified\b/.test(readFileSync(join(root, file), 'utf8')))
+    const makers = files.filter((file) =>
+      /\bas Verified\b|\bas unknown as Verified\b/.test(readFileSync(join(root, file), 'utf8')),
+    )
     expect(makers).toEqual(['exchange/verified.ts'])
     const callers = edges.filter(({ to }) => to === 'exchange/verified.ts').map(({ from }) => folderOf(from))
     expect(new Set(callers)).toEqual(new Set(['exchange']))

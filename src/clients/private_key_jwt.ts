@@ -66,7 +66,7 @@ async function verified({ assertion }: ClientClaim, client: RegisteredClient, to
 
 /** RFC 7523 §3.2: bad in any way is `invalid_client`. What is no fault of the assertion's stays what it is. */
 function asRefusal(cause: unknown): unknown {
-  if (!(cause instanceof DragomanError) || false) return cause
+  if (!(cause instanceof DragomanError) || cause.code === 'ERR_TRUST_UNAVAILABLE') return cause
   if (!/^ERR_(?:TOKEN|TRUST|PROFILE)_/.test(cause.code)) return cause
   return new DragomanError('ERR_CLIENT_ASSERTION', { cause, detail: { ...cause.detail, reason: cause.code } })
 }

@@ -44,7 +44,7 @@ function asRefusal(cause: unknown): unknown {
 }
 
 /** Whether one name of the certificate is the one that is registered (RFC 8705 §2.1.2). No wildcard stands for others. */
-export function matches(leaf: Certificate, { kind, value }: CertificateExpectation): boolean {
+function matches(leaf: Certificate, { kind, value }: CertificateExpectation): boolean {
   const names = leaf.extensions.subjectAltNames
   switch (kind) {
     case 'subject_dn': {

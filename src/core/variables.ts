@@ -53,19 +53,26 @@ export function variablesOf(draft: Draft, exchange: Exchange): ExpressionVariabl
 }
 
 function tokenVariables({ claims, validity, provenance }: Token): ValueMap {
-  return record({
-    ...claims,
-    iss: provenance.issuer,
-    aud: validity.audience,
-    exp: validity.expiresAt,
-    nbf: validity.notBefore,
-    iat: validity.issuedAt,
-    id: provenance.id,
-    format: provenance.format,
-    kind: provenance.kind,
-    scope: validity.scope,
-    trust_domain: provenance.trustDomain,
-  })
+  const known: readonly (readonly [string, Value | undefined])[] = [
+    ['iss', provenance.issuer],
+    ['aud', validity.audience],
+    ['exp', validity.expiresAt],
+    ['nbf', validity.notBefore],
+    ['iat', validity.issuedAt],
+    ['id', provenance.id],
+    ['format', provenance.format],
+    ['kind', provenance.kind],
+    ['scope', validity.scope],
+    ['trust_domain', provenance.trustDomain],
+  ]
+  const all: Record<string, Value> = Object.create(null)
+  for (const name of Object.keys(claims)) all[name] = claims[name] ?? null
+  // What we know stands before what the token says, and what we do not know is absent, whatever the token says.
+  for (const [name, value] of known) {
+    if (value !== undefined) all[name] = value
+    else if (name in all) delete all[name]
+  }
+  return all
 }
 
 function record(members: { readonly [name: string]: Value | undefined }): ValueMap {

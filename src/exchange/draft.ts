@@ -81,7 +81,7 @@ function startConfirmation({ subject, proofs, profile }: Exchange): Confirmation
   }
   const { publicKey, jkt, x5tS256 } = confirmation
   if (provenance.format === 'x509' && publicKey !== undefined) {
-    return proofs.some((proof) => proof.x5tS256 === x5tS256)
+    return x5tS256 !== undefined && proofs.some((proof) => proof.x5tS256 === x5tS256)
       ? { publicKey, x5tS256 }
       : { publicKey, jkt: publicKey.jkt }
   }

@@ -1,7 +1,7 @@
 import { type Assertion, automatonOf, MAX_STATES, type Node, type Ranges, TooManyStates } from './automaton.ts'
 
 // A pattern for a claim fits on a line.
-export const MAX_PATTERN = 256
+const MAX_PATTERN = 256
 
 // RE2 has the same bound; a larger count is a length, which `size()` asks for.
 const MAX_REPEAT = 1000

@@ -15,7 +15,7 @@ export interface EmbedOptions {
 }
 
 // A token twice as large as that is refused by most servers in a header, and all that we issue has to travel there.
-export const MAX_EMBEDDED = 16_384
+const MAX_EMBEDDED = 16_384
 
 /**
  * Carries the subject token inside the output, whole or as the SHA-256 of what was signed in it (hex, as in the audit

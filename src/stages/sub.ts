@@ -1,7 +1,7 @@
 import { isWorkloadId } from '../core/spiffe.ts'
 
 // SPIFFE-ID §2.3 has the same; no identity provider of the field comes near it.
-export const MAX_SUB_BYTES = 2048
+const MAX_SUB_BYTES = 2048
 
 // Controls, and characters that are not seen: they make two subjects look like one in every log and list.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u

@@ -25,7 +25,7 @@ export interface UnwrapOptions {
  * Takes a token out of a claim of the subject token, verifies it by rules of its own, and uses what it says.
  *
  * `use: subject`: it becomes whom the output is about: its `sub`, `acr`, `amr`, `auth_time` and the claims listed take the
- * place of all claims in the draft; only the history in `act` stays. `use: claims`: the claims listed are added, each with
+ * place of all claims in the draft; only `act` and `client_id` stay. `use: claims`: the claims listed are added, each with
  * the prefix. Either way the output lives no longer than it, starts no sooner, and has no scope that it lacks where it has
  * any; and where it is bound to a key and the outer token is not, the output is bound to that key.
  *
@@ -39,9 +39,6 @@ export function unwrapToken(
   const { claim, use = 'subject', claims = [], prefix = `${claim}_` } = options
   const acceptance = tokenAcceptance(options.accept, setting.acceptance, 'unwrap.accept')
   const type = declaredType(options.accept, acceptance)
-  if (acceptance.singleUse) {
-    throw wrongOption('unwrap.accept.single_use', 'no such option: the use of the outer token is what is counted')
-  }
   if (use === 'claims' && claims.length === 0) throw wrongOption('unwrap.claims', 'names of claims, for `use: claims`')
   if (use === 'subject' && options.prefix !== undefined)
     throw wrongOption('unwrap.prefix', '`use: claims` with a prefix')
@@ -55,7 +52,7 @@ export function unwrapToken(
     const narrowed: Draft = {
       ...draft,
       validity: narrower(draft.validity, inner.validity),
-      confirmation: draft.confirmation ?? inner.confirmation,
+      confirmation: narrowerKey(draft, inner, acceptance, exchange),
     }
     return use === 'claims' ? withClaims(narrowed, inner, claims, prefix) : withSubject(narrowed, inner, claims, claim)
   }
@@ -111,13 +108,22 @@ function narrower(outer: Validity, inner: Validity): Validity {
   }
 }
 
+/** What a token was bound to counts for more than a proof that only this request came with. */
+function narrowerKey(draft: Draft, inner: Token, { presentedBy }: TokenAcceptance, { subject }: Exchange) {
+  if (subject.confirmation !== undefined) return draft.confirmation
+  const proved = presentedBy === 'holder' ? inner.confirmation : undefined
+  return proved ?? draft.confirmation ?? inner.confirmation
+}
+
+/** The history of the exchange, and who asked for it: neither is about the subject. */
+const STAYS: ReadonlySet<string> = new Set(['act', 'client_id'])
+
 function withSubject(draft: Draft, inner: Token, claims: readonly string[], claim: string): Draft {
-  const { act } = draft.claims
   if (inner.claims['act'] !== undefined) {
     // Who acted for the inner subject, and who for the outer, has no common order.
     throw refused(claim, { code: 'ERR_TOKEN_ACT', expected: 'an embedded token without act' })
   }
-  const entries: [string, Value][] = act === undefined ? [] : [['act', act]]
+  const entries: [string, Value][] = Object.entries(draft.claims).filter(([name]) => STAYS.has(name))
   for (const name of new Set(['sub', ...AUTHENTICATION, ...claims])) {
     const value = inner.claims[name]
     if (value !== undefined) entries.push([name, value])

@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 
 /** What kind of network an address belongs to. `private` stands for everything that is not the public internet. */
 export type AddressSpace = 'public' | 'loopback' | 'private'
@@ -20,35 +20,35 @@ const PRIVATE_V4: readonly (readonly [string, number])[] = [
   ['224.0.0.0', 3],
 ]
 const PRIVATE_V6: readonly (readonly [string, number])[] = [
-  ['::', 128],
-  ['64:ff9b::', 96],
-  ['64:ff9b:1::', 48],
-  ['100::', 64],
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
   ['3fff::', 20],
-  ['5f00::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['fec0::', 10],
-  ['ff00::', 8],
 ]
 
-const privateNetworks = new BlockList()
-for (const [network, bits] of PRIVATE_V4) privateNetworks.addSubnet(network, bits, 'ipv4')
-for (const [network, bits] of PRIVATE_V6) privateNetworks.addSubnet(network, bits, 'ipv6')
+const privateV4 = new BlockList()
+for (const [network, bits] of PRIVATE_V4) privateV4.addSubnet(network, bits, 'ipv4')
+
+// RFC 4291 §2.4: what else there is in IPv6 is local, multicast, a translation of something, or not yet given out.
+const globalUnicast = new BlockList()
+globalUnicast.addSubnet('2000::', 3, 'ipv6')
+const privateV6 = new BlockList()
+for (const [network, bits] of PRIVATE_V6) privateV6.addSubnet(network, bits, 'ipv6')
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
-/** The kind of network of an IP address. What is not an address at all is `private`: nothing to be reached. */
+/**
+ * The kind of network of an IP address. What is not an address at all is `private`: nothing to be reached; so is an IPv4
+ * address in IPv6 form, unless it is a loopback one.
+ */
 export function addressSpace(address: string): AddressSpace {
   const plain = address.split('%')[0] ?? ''
-  if (isIP(plain) === 0) return 'private'
-  const family = isIPv6(plain) ? 'ipv6' : 'ipv4'
+  const version = isIP(plain)
+  if (version === 0) return 'private'
   // BlockList sees an IPv4 address in its IPv6 form (::ffff:a.b.c.d) as that IPv4 address.
-  if (loopback.check(plain, family)) return 'loopback'
-  return privateNetworks.check(plain, family) ? 'private' : 'public'
+  if (loopback.check(plain, version === 6 ? 'ipv6' : 'ipv4')) return 'loopback'
+  if (version === 4) return privateV4.check(plain, 'ipv4') ? 'private' : 'public'
+  return globalUnicast.check(plain, 'ipv6') && !privateV6.check(plain, 'ipv6') ? 'public' : 'private'
 }

@@ -1,5 +1,5 @@
 import { lookup as dnsLookup } from 'node:dns'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { addressSpace } from './address.ts'
@@ -16,9 +16,10 @@ export type FetchFailure =
   | 'not JSON'
   | 'not https'
 
+/** `cause` is a code of the system or of the TLS library at most: their errors hold what the other side sent. */
 export class FetchError extends Error {
   readonly failure: FetchFailure
-  constructor(failure: FetchFailure, options?: { cause?: unknown }) {
+  constructor(failure: FetchFailure, options?: { cause?: string | undefined }) {
     super(`fetch failed: ${failure}`, options)
     this.failure = failure
   }
@@ -40,7 +41,7 @@ export interface Fetched {
   readonly status: 200 | 304
   readonly body: Buffer
   readonly etag: string | undefined
-  /** Seconds from `Cache-Control: max-age`; 0 for `no-store` and `no-cache`. */
+  /** Seconds from `Cache-Control: max-age`, less those of `Age`; 0 for `no-store` and `no-cache`. */
   readonly maxAge: number | undefined
 }
 
@@ -49,12 +50,16 @@ export type Fetch = (url: string, options: FetchOptions) => Promise<Fetched>
 // A key endpoint may have moved within its host; more hops are a loop.
 const MAX_REDIRECTS = 2
 
+// RFC 7517 §8.5 gave key sets a type of their own; some servers give it to nobody who has not asked for it.
+const ACCEPT = 'application/json, application/jwk-set+json'
+
 /**
  * A fetcher for the documents of configured issuers.
  *
  * Checks: https (http only to loopback, and only where private addresses are allowed); that the address connected to,
  * not one looked up before, is public, or private addresses are allowed; redirects within the origin only; the time for
- * all of it; the size. Sends no cookies and no credentials. What an answer held is in no error.
+ * all of it; the size; the server's certificate, whatever the environment says. Sends no cookies and no credentials, and
+ * uses no proxy. What an answer held is in no error. A 304 counts only where an `ETag` was sent.
  * Does NOT check content type or content.
  */
 export function createFetcher({
@@ -64,7 +69,8 @@ export function createFetcher({
 } = {}): Fetch {
   return async (url, options) => {
     const deadline = AbortSignal.timeout(options.timeout * 1000)
-    let current = new URL(url)
+    let current = URL.parse(url)
+    if (!current) throw new FetchError('not https')
     for (let hop = 0; ; hop += 1) {
       const response = await send(current, options, lookup, deadline)
       const { statusCode = 0, headers } = response
@@ -75,12 +81,17 @@ export function createFetcher({
         current = next
         continue
       }
-      if (statusCode !== 200 && statusCode !== 304) {
+      if (statusCode !== 200 && !(statusCode === 304 && options.etag !== undefined)) {
         response.destroy()
         throw new FetchError('status')
       }
       const body = await read(response, options.maxBytes, deadline)
-      return { status: statusCode, body, etag: headers.etag, maxAge: maxAgeOf(headers['cache-control']) }
+      return {
+        status: statusCode === 304 ? 304 : 200,
+        body,
+        etag: headers.etag,
+        maxAge: maxAgeOf(headers['cache-control']),
+      }
     }
   }
 }
@@ -111,7 +122,7 @@ function send(url: URL, options: FetchOptions, lookup: LookupFunction, signal: A
   }
   if (url.protocol === 'http:' && isIP(host) !== 0 && addressSpace(host) !== 'loopback')
     throw new FetchError('not https')
-  const headers = { accept: 'application/json', ...(options.etag && { 'if-none-match': options.etag }) }
+  const headers = { accept: ACCEPT, ...(options.etag !== undefined && { 'if-none-match': options.etag }) }
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
       method: 'GET',
@@ -119,6 +130,8 @@ function send(url: URL, options: FetchOptions, lookup: LookupFunction, signal: A
       signal,
       lookup: guarded,
       agent: false,
+      auth: null,
+      rejectUnauthorized: true,
       ...(options.certificateAuthority !== undefined && { ca: options.certificateAuthority }),
     })
     request.on('response', resolve)
@@ -145,15 +158,17 @@ async function read(response: IncomingMessage, maxBytes: number, signal: AbortSi
 
 function failureOf(cause: unknown, signal: AbortSignal): FetchError {
   if (cause instanceof FetchError) return cause
-  if (signal.aborted) return new FetchError('timeout', { cause })
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  const tls = /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME/.test(code)
-  return new FetchError(tls ? 'TLS' : 'unreachable', { cause })
+  if (signal.aborted) return new FetchError('timeout')
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+  const tls = code !== undefined && /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ALTNAME|EPROTO/.test(code)
+  return new FetchError(tls ? 'TLS' : 'unreachable', { cause: code })
 }
 
-function maxAgeOf(header: string | undefined): number | undefined {
+// RFC 9111 §4.2: what a cache on the way has kept has that much less time left.
+function maxAgeOf({ 'cache-control': header, age = '' }: IncomingHttpHeaders): number | undefined {
   if (header === undefined) return undefined
   if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,])/i.test(header)) return 0
   const [, seconds] = /(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])/i.exec(header) ?? []
-  return seconds === undefined ? undefined : Number(seconds)
+  if (seconds === undefined) return undefined
+  return Math.max(0, Number(seconds) - (/^\d{1,9}$/.test(age) ? Number(age) : 0))
 }

@@ -20,7 +20,7 @@ import { type Name, readName } from './name.ts'
 import { algorithmIdentified } from './signature.ts'
 import { publicKeyFromSpki } from './spki.ts'
 
-export { buildCertificate, type CertificateContent, selfSignedAuthority } from './certificate-build.ts'
+export { buildCertificate, selfSignedAuthority } from './certificate-build.ts'
 
 // The largest certificates of the field, self-signed ML-DSA-87 ones, have 7.5 KiB.
 export const MAX_CERTIFICATE_BYTES = 16 * 1024
@@ -45,7 +45,7 @@ export interface Certificate {
   /** DER of the SubjectPublicKeyInfo. */
   readonly spki: Buffer
   readonly extensions: Extensions
-  /** The key, imported when first asked for. @throws {@link DragomanError} `ERR_TOKEN_ALGORITHM`: not an accepted kind */
+  /** The key, imported when first asked for. @throws {@link DragomanError} `ERR_TOKEN_ALGORITHM`: of another kind */
   readonly publicKey: PublicKey
   /** SHA-256 of the DER, base64url: `x5t#S256` (RFC 8705 §3.1). */
   readonly thumbprint: string

@@ -90,7 +90,7 @@ function read(bytes: Uint8Array): CertificationRequest {
   }
 }
 
-/** Attributes by type. Their values are looked at only where something is asked of them: a challenge password is not. */
+/** Attributes by type. Values are looked at only where something is asked of them: a challenge password is not. */
 function readAttributes(element: Der): ReadonlyMap<string, Der> {
   const attributes = new Map<string, Der>()
   const reader = inside(element)

@@ -73,7 +73,7 @@ export interface Extension {
   readonly value: Buffer
 }
 
-export interface AuthorityKeyId {
+interface AuthorityKeyId {
   readonly keyId: Buffer | undefined
   readonly issuer: readonly GeneralName[] | undefined
   readonly serialNumber: Buffer | undefined

@@ -25,8 +25,9 @@ const unacceptable = (expected: string, cause?: unknown) =>
 /**
  * The public key in a SubjectPublicKeyInfo.
  *
- * Checks: strict DER; the algorithm identifier byte for byte (named curves only, no parameters where there are none); the
- * key itself in the one encoding that it is written back in. Does NOT check RSA sizes: `fits` of the algorithm table does.
+ * Checks: strict DER; the algorithm identifier byte for byte (named curves only, no parameters where there are none);
+ * the key itself in the one encoding that it is written back in. Does NOT check RSA sizes: `fits` of the algorithm table
+ * does.
  *
  * @throws {@link DragomanError} `ERR_TOKEN_MALFORMED`, or `ERR_TOKEN_ALGORITHM` for a kind of key that is not accepted
  */

@@ -111,6 +111,12 @@ describe('the draft that the first stage gets', () => {
       { cnf: { jwk: 'k1' } },
       { dpop: ['k1'], certificates: certificate('k2', 'c2') },
     ],
+    [
+      'everything that the token names, where it names two',
+      { publicKey: 'k1', jkt: 'k1', x5tS256: 'c1' },
+      { cnf: { jwk: 'k1', jkt: 'k1', x5t: 'c1' } },
+      { certificates: certificate('k1', 'c1') },
+    ],
   ])('is bound to %s', async (_, expected, ...given) => {
     const { confirmation } = await start(...given)
     const named = confirmation && { ...confirmation, publicKey: confirmation.publicKey?.jkt }

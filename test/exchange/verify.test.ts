@@ -165,6 +165,8 @@ describe('a format whose tokens do not name their issuer', () => {
       token_type: 'Bearer',
       cnf: { 'x5t#S256': 'c1' },
     })
+    const both = { ...bound, dpop: ['k1'], certificates: certificate('k1', 'c1') }
+    await expect(exchange(both)).resolves.toMatchObject({ token_type: 'Bearer', cnf: { 'x5t#S256': 'c1' } })
     // A renewed certificate of the same key, or DPoP: it is the key that the certificate is about.
     await expect(exchange({ ...bound, certificates: certificate('k1', 'c9') })).resolves.toMatchObject({
       cnf: { jkt: 'k1' },

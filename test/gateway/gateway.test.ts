@@ -247,6 +247,12 @@ describe('tenants', () => {
     expect((await post(app, '/us/token')).statusCode).toBe(200)
   })
 
+  it('are not found by a path that would fit if theirs were a pattern', async () => {
+    const { app } = await serve(at('x', 'https://gw.example/a:b'))
+    expect((await post(app, '/a:b/token')).statusCode).toBe(200)
+    expect((await post(app, '/ax/token')).statusCode).toBe(404)
+  })
+
   it('cannot have an issuer whose path is a pattern', async () => {
     await expect(serve(at('x', 'https://gw.example/*'))).rejects.toThrow(TypeError)
   })

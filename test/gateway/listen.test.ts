@@ -91,6 +91,9 @@ const raw = (port: number, text: string): Promise<string> =>
     socket.on('close', () => resolve(answer))
   })
 
+const head = () =>
+  `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['content-type']}\r\nContent-Length: ${form().length}\r\n`
+
 describe('listen', () => {
   it('serves the same routes on every listener', async () => {
     const { listening, port } = await serve([{}, { tls }])
@@ -105,9 +108,12 @@ describe('listen', () => {
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
     open.push({ close: () => new Promise((resolve) => taken.close(resolve)) })
     const { port: used } = taken.address() as AddressInfo
-    const { app } = await http()
-    const free = { host: '127.0.0.1', port: 0 }
-    await expect(listen(app, [free, { ...free, port: used }])).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    const { app, port } = await serve([{}])
+    const free = port(0)
+    await Promise.all(open.splice(1).map((one) => one.close()))
+    const at = (port: number) => ({ host: '127.0.0.1', port })
+    await expect(listen(app, [at(free), at(used)])).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await expect(raw(free, 'x')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
   it('leaves the paths of the process out where it is told to', async () => {
@@ -139,6 +145,35 @@ describe('listen', () => {
     await closed
   })
 
+  it('ends a connection that is still busy when it closes with the next answer', async () => {
+    const { promise: answer, resolve: release } = Promise.withResolvers<typeof RESULT>()
+    const steps = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let begun = 0
+    const { listening, port } = await serve([{}], () => {
+      steps[begun]?.resolve()
+      begun += 1
+      return answer
+    })
+    const ended = Promise.withResolvers<void>()
+    let text = ''
+    const one = `${head()}\r\n${form()}`
+    const socket = connect(port(0), '127.0.0.1', () => socket.write(one))
+    socket.on('data', (part) => {
+      text += part
+    })
+    socket.on('close', ended.resolve)
+    await steps[0]?.promise
+    const closed = listening.close(30)
+    socket.write(one)
+    await steps[1]?.promise
+    release(RESULT)
+    await ended.promise
+    await closed
+    const [first, second] = text.split('HTTP/1.1 200 OK').slice(1)
+    expect(first).toContain('access_token')
+    expect(second).toMatch(/connection: close/i)
+  })
+
   it('cuts what is still under way when its time is over', async () => {
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
     const { listening } = await serve([{}], () => {
@@ -154,8 +189,7 @@ describe('listen', () => {
 
   it('keeps connections', async () => {
     const { port } = await serve([{}])
-    const text = `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM['content-type']}\r\nContent-Length: ${form().length}\r\n`
-    const answer = await raw(port(0), `${text}\r\n${form()}${text}Connection: close\r\n\r\n${form()}`)
+    const answer = await raw(port(0), `${head()}\r\n${form()}${head()}Connection: close\r\n\r\n${form()}`)
     expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(2)
   })
 })

@@ -196,13 +196,16 @@ describe('the token endpoint', () => {
 
   it('answers 503 when there is no room, without a record', async () => {
     const { promise, resolve } = Promise.withResolvers<typeof RESULT>()
-    const { post, refused } = await http(() => promise, { turns: { queued: 10, inFlight: 1 } })
+    const { app, post, refused } = await http(() => promise, { turns: { queued: 10, inFlight: 1 } })
     const first = post().then((response) => response)
     const second = await post()
     expect(second.statusCode).toBe(503)
     expect(second.headers['retry-after']).toBe('1')
     expect(second.json().error).toBe('temporarily_unavailable')
     expect(refused).toEqual([])
+    const { body } = await app.inject('/metrics')
+    expect(body).toContain('dragoman_requests_turned_away_total{code="ERR_OVERLOADED"} 1')
+    expect(body).toContain('dragoman_exchanges_in_flight 1')
     resolve(RESULT)
     expect((await first).statusCode).toBe(200)
   })

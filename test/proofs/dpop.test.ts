@@ -184,6 +184,14 @@ describe('dpop', () => {
     expect(await dpop.prove(withProofs(dpopText(other)), tools)).toMatchObject({ method: 'dpop' })
   })
 
+  it('DP-35: counts the uses at each URL apart', async () => {
+    const replay = fakeReplay()
+    await prove({}, proofTools(replay))
+    const htu = 'https://gw.example/eu/token'
+    const elsewhere = proofTools(replay, { tokenEndpoint: htu })
+    expect(await prove({ claims: { htu } }, elsewhere)).toMatchObject({ method: 'dpop' })
+  })
+
   it('DP-35: remembers a proof for as long as it would be taken, and not its jti but a digest', async () => {
     const replay = fakeReplay()
     await prove({ claims: { jti: 'findable' } }, proofTools(replay))

@@ -179,11 +179,12 @@ describe('embedding: unwrap', () => {
   })
   const verify = async () => inner
 
-  it('makes the embedded token the subject; only the history of the outer one stays', async () => {
+  it('makes the embedded token the subject; only the history and the client of the exchange stay', async () => {
     const options: EmbeddingOptions = { unwrap: { claim: 'inner', accept, claims: ['name'] } }
     const request = { scope: ['read', 'write'] }
-    const draft = await run(options, { subject: outer, verify, request })
-    expect(draft.claims).toEqual(record({ act: front, sub: 'h-314', acr: 'urn:sc', name: 'Dana' }))
+    const started = { claims: record({ sub: 'u-1', act: front, acr: 'outer', client_id: 'orders', email: 'outer@x' }) }
+    const draft = await run(options, { subject: outer, verify, request, draft: started })
+    expect(draft.claims).toEqual(record({ act: front, client_id: 'orders', sub: 'h-314', acr: 'urn:sc', name: 'Dana' }))
     expect(draft.validity).toMatchObject({ expiresAt: 1_790_000_300, notBefore: 1_790_000_011, scope: ['read'] })
     expect(draft.notes).toEqual([{ claim: 'sub', became: 'mapped' }])
   })
@@ -233,9 +234,18 @@ describe('embedding: unwrap', () => {
 
   it('binds the output to the key of the embedded token where the outer one has none', async () => {
     const confirmation = { publicKey: newKey() }
+    const proof = { confirmation: { publicKey: newKey() } }
     const bound = async () => verified({ confirmation })
-    const draft = await run({ unwrap: { claim: 'inner', accept } }, { subject: outer, verify: bound })
-    expect(draft.confirmation).toBe(confirmation)
+    const holder: EmbeddingOptions = { unwrap: { claim: 'inner', accept } }
+    const audience: EmbeddingOptions = { unwrap: { claim: 'inner', accept: { ...accept, presented_by: 'audience' } } }
+    const bearer = { subject: outer, verify: bound }
+    const key = async (options: EmbeddingOptions, parts: StageParts) => (await run(options, parts)).confirmation
+    expect(await key(holder, bearer)).toBe(confirmation)
+    expect(await key(holder, { ...bearer, draft: proof })).toBe(confirmation)
+    expect(await key(audience, { ...bearer, draft: proof })).toBe(proof.confirmation)
+    expect(await key(audience, bearer)).toBe(confirmation)
+    const held = verified({ claims: { inner: 'raw' }, confirmation: { publicKey: newKey() } })
+    expect(await key(holder, { subject: held, verify: bound })).toBe(held.confirmation)
   })
 
   it('refuses with the reason inside when the embedded token fails its rules', async () => {
@@ -291,7 +301,6 @@ describe('embedding: unwrap', () => {
         },
       },
     ],
-    ['unwrap.accept.single_use', { claim: 'inner', accept: { ...accept, single_use: true } }],
   ])('refuses to load %s of %j', (path, unwrap) => {
     load({ ...(unwrap && { unwrap }) }).toThrow(code('ERR_PROFILE_OPTION', { path }))
   })

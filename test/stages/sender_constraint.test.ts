@@ -141,6 +141,21 @@ describe('sender_constraint', () => {
     expect(draft.claims['former_cnf']).toEqual(map([[method, value]]))
   })
 
+  it('a bearer token goes to the proof that comes first, whichever a draft starts with', async () => {
+    const draft = { confirmation: { publicKey: held, jkt: held.jkt } }
+    const proofs = [dpop(), csr(other)]
+    expect(await cnf({ mode: 'bind' }, { draft, proofs })).toEqual({ publicKey: other, jkt: other.jkt })
+    expect(await cnf({ mode: 'keep' }, { draft, proofs })).toBe(draft.confirmation)
+    expect(await cnf({ mode: 'bind', method: ['mtls'] }, { draft, proofs })).toBe(draft.confirmation)
+  })
+
+  it('tells nothing of a proof that came with a bearer token', async () => {
+    const draft = { confirmation: { publicKey: held, jkt: held.jkt } }
+    const dropped = await run({ danger_drop_confirmation: true }, { draft, proofs: [dpop()] })
+    expect(dropped.confirmation).toBeUndefined()
+    expect(dropped.claims).not.toHaveProperty('former_cnf')
+  })
+
   it('tells nothing of a constraint that was not there', async () => {
     expect((await run({ danger_drop_confirmation: true })).claims).not.toHaveProperty('former_cnf')
   })

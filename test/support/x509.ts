@@ -160,7 +160,7 @@ export const uri = (text: string): Buffer => generalName('uri', text)
 
 export const SPIFFE_ID = 'spiffe://cluster.example/ns/orders/sa/web'
 
-/** A leaf that a gateway takes, unless the options say otherwise. `replace` with `undefined` leaves an extension out. */
+/** A leaf that a gateway takes, unless options say otherwise. `replace` with `undefined` leaves an extension out. */
 export function leaf(
   issuer: TestAuthority,
   {

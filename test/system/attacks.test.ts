@@ -165,7 +165,9 @@ describe('a JWT as subject token', () => {
 
   it.each(['at+jwt', 'dpop+jwt', 'token-introspection+jwt', 'secevent+jwt'])(
     'refuses a token of the kind %s',
-    async (typ) => refused(await byHand({ alg: 'ES256', kid: kid(), typ }, claims), 'ERR_TOKEN_KIND'),
+    async (typ) => {
+      await refused(await byHand({ alg: 'ES256', kid: kid(), typ }, claims), 'ERR_TOKEN_KIND')
+    },
   )
 
   it('refuses one that has expired, is not yet valid, or is for somebody else', async () => {

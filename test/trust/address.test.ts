@@ -41,6 +41,7 @@ describe('JB-12 the kind of network of an address', () => {
     ['broadcast', '255.255.255.255'],
     ['IPv4 in IPv6', '::ffff:10.0.0.1'],
     ['IPv4 in IPv6, in hexadecimal', '::ffff:a9fe:a9fe'],
+    ['public IPv4 in IPv6', '::ffff:8.8.8.8'],
     ['IPv4 in IPv6, in full', '0:0:0:0:0:ffff:c0a8:0101'],
     ['IPv4-compatible IPv6', '::10.0.0.1'],
     ['IPv4-compatible loopback', '::127.0.0.1'],

@@ -41,7 +41,7 @@ describe('S-02, S-07 the subjects that an issuer may speak of', () => {
     ['a NUL', 'https://d/a/x\0'],
   ])('takes no prefix for %s: what it names is not what it looks like', (_, subject) => {
     expect(subjectSpace(['https://d/a/*'])(subject)).toBe(false)
-    expect(subjectSpace([subject.replaceAll('*', '')])(subject)).toBe(true)
+    expect(subjectSpace([subject])(subject)).toBe(true)
   })
 
   it('reads a pattern as text: no character but the star at the end means anything', () => {
@@ -55,9 +55,12 @@ describe('S-02, S-07 the subjects that an issuer may speak of', () => {
     expect(subjectSpace([])('')).toBe(false)
   })
 
-  it.each(['a*', '*a', '**', 'a/**', '*/a', 'a/*/b', 'spiffe://*/a', 'a/*/*', '*/*'])('refuses the pattern %s', (pattern) => {
-    expect(() => subjectSpace([pattern])).toThrow(expect.objectContaining({ code: 'ERR_TRUST_CONFIG' }))
-  })
+  it.each(['a*', '*a', '**', 'a/**', '*/a', 'a/*/b', 'spiffe://*/a', 'a/*/*', '*/*'])(
+    'refuses the pattern %s',
+    (pattern) => {
+      expect(() => subjectSpace([pattern])).toThrow(expect.objectContaining({ code: 'ERR_TRUST_CONFIG' }))
+    },
+  )
 
   it.each(['spiffe://*', 'https://*', '//*'])('refuses %s, which would leave the host name open', (pattern) => {
     expect(() => subjectSpace([pattern])).toThrow(expect.objectContaining({ code: 'ERR_TRUST_CONFIG' }))
@@ -91,7 +94,8 @@ describe('S-07 properties', () => {
   })
 
   it('a URL parser finds every subject of a prefix below that prefix', () => {
-    const hostile = fc.stringMatching(/^[a./\\%2eE\t\n;:@?#-]{0,12}$/)
+    const pieces = ['.', '..', '%2e', '%2E', '/', '\\', 'a', '?', '#', ' ', '\t', '\n', '\0', ';', '@', ':', '%', 'é']
+    const hostile = fc.array(fc.constantFrom(...pieces), { maxLength: 8 }).map((parts) => parts.join(''))
     const space = subjectSpace(['https://d.example/a/*'])
     fc.assert(
       fc.property(hostile, (rest) => {

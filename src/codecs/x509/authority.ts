@@ -31,8 +31,9 @@ const wrong = (expected: string, cause?: unknown) =>
 /**
  * The authority that a signer's certificates make it.
  *
- * Checks: that there are certificates, in order, each signed by the next; the first is that of the signer's own key, and
- * may issue (RFC 5280 §4.2.1.3, §4.2.1.9). Does NOT look at the time: what is issued ends with {@link Authority.notAfter}.
+ * Checks: that there are certificates, in order, each signed by the next; the first is that of the signer's own key,
+ * and may issue (RFC 5280 §4.2.1.3, §4.2.1.9). Does NOT look at the time: what is issued ends with
+ * {@link Authority.notAfter}.
  *
  * @throws {@link DragomanError} `ERR_KEY_CONFIG`
  */

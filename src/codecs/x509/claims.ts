@@ -14,8 +14,8 @@ import { parseJsonObject } from '../../wire/json.ts'
 /**
  * OID of the claims extension: what a token says and a certificate has no field for. A UUID arc needs no registration.
  *
- * `SEQUENCE { version INTEGER (1), format ENUMERATED { cbor(0), json(1) }, data OCTET STRING }`. Either way `data` is one
- * record under JWT claim names as text: deterministic CBOR (RFC 8949 §4.2.1), or JSON in UTF-8.
+ * `SEQUENCE { version INTEGER (1), format ENUMERATED { cbor(0), json(1) }, data OCTET STRING }`. Either way `data` is
+ * one record under JWT claim names as text: deterministic CBOR (RFC 8949 §4.2.1), or JSON in UTF-8.
  */
 export const CLAIMS_EXTENSION = '2.25.186185075189989810386854512005693839154'
 
@@ -131,7 +131,7 @@ export function readClaims(extension: Pick<Extension, 'value'>, native: Claims):
  *
  * @throws {@link DragomanError} `ERR_TOKEN_MALFORMED`, `ERR_TOKEN_TOO_LARGE`, `ERR_TOKEN_DUPLICATE`
  */
-export function readExtension({ value }: Pick<Extension, 'value'>): Claims {
+function readExtension({ value }: Pick<Extension, 'value'>): Claims {
   if (value.length > MAX_EXTENSION_BYTES) {
     throw new DragomanError('ERR_TOKEN_TOO_LARGE', {
       detail: { expected: `claims of at most ${MAX_EXTENSION_BYTES} bytes` },

@@ -12,11 +12,11 @@ export interface X509Options {
   /** OID of the claims extension that is read; `false`: none is. Default: the one that is written by default. */
   readonly claimsExtension?: string | false
   /**
-   * `bare`: an anchor is a name and a key, whatever its certificate says beside (RFC 5280 §6.1.1 d). Default `enforced`:
-   * its dates, constraints and critical extensions count, as most readers have it.
+   * `bare`: an anchor is a name and a key, whatever its certificate says beside (RFC 5280 §6.1.1 d). Default
+   * `enforced`: its dates, constraints and critical extensions count, as most readers have it.
    */
   readonly anchorRules?: 'enforced' | 'bare'
-  /** Default true: certificates must also be such as RFC 5280 §4 has authorities issue them, key identifiers included. */
+  /** Default true: certificates must also be such as RFC 5280 §4 has authorities issue them, with key identifiers. */
   readonly conforming?: boolean
 }
 

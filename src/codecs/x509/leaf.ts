@@ -27,8 +27,8 @@ const refuse = (code: ErrorCode, check: string, expected: string) =>
 /**
  * Refuses a certificate that cannot be a token, whoever issued it.
  *
- * Checks: end entity, validity, critical extensions, that its key may sign and is of an accepted kind and size, purposes,
- * the algorithm it is signed with. Does NOT check the signature, nor names.
+ * Checks: end entity, validity, critical extensions, that its key may sign and is of an accepted kind and size,
+ * purposes, the algorithm it is signed with. Does NOT check the signature, nor names.
  *
  * @throws {@link DragomanError} `ERR_TOKEN_CRITICAL`, `ERR_TOKEN_KIND`, `ERR_TOKEN_EXPIRED`, `ERR_TOKEN_NOT_YET_VALID`,
  * `ERR_TOKEN_ALGORITHM`, `ERR_TRUST_PATH`

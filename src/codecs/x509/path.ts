@@ -124,7 +124,7 @@ function note(search: Search, problem: Problem | undefined, depth: number): void
   if (problem && (!search.best || depth > search.best.depth)) search.best = { problem, depth }
 }
 
-// The same key under the same name is the same authority, whichever certificate says so: a path with it twice is a loop.
+// The same key under the same name is the same authority, whichever certificate says so: with it twice, a path is a loop.
 const isSameEntity = (left: Certificate, right: Certificate): boolean =>
   left.subject.der.equals(right.subject.der) && left.spki.equals(right.spki)
 
