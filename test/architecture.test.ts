@@ -13,7 +13,7 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   stages: ['core'],
   expressions: ['core'],
   trust: ['core', 'wire'],
-  clients: ['core'],
+  clients: ['core', 'wire'],
   proofs: ['core', 'wire'],
   keys: ['core', 'wire'],
   stores: ['core'],

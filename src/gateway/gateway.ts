@@ -1,6 +1,7 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { DragomanError, type ErrorCode } from '../core/errors.ts'
 import { certificates, coseKeys, jwks, metadata } from './documents.ts'
+import { type GuessLimits, guessLimiter } from './guess.ts'
 import { metricsOf } from './metrics.ts'
 import { OPERATIONS, operations } from './operations.ts'
 import { type Answer, type AnswerContext, failure, publicDocument, send } from './reply.ts'
@@ -11,6 +12,7 @@ import { type TurnLimits, turns } from './turn.ts'
 export interface HttpOptions extends TokenOptions {
   readonly version: string
   readonly turns?: TurnLimits | undefined
+  readonly guesses?: GuessLimits | undefined
   /** Adds memory, event loop and garbage collection to the metrics. Default: yes. */
   readonly processMetrics?: boolean | undefined
 }
@@ -27,7 +29,7 @@ const DOCUMENT_AGE = 300
 export async function createHttp(tenants: readonly GatewayTenant[], options: HttpOptions): Promise<FastifyInstance> {
   const queue = turns(options.turns)
   const metrics = metricsOf(tenants, queue, options.processMetrics ?? true)
-  const sites = tenants.map((tenant) => siteOf(tenant, metrics.exchanged))
+  const sites = tenants.map((tenant) => siteOf(tenant, metrics.exchanged, guessLimiter(options.guesses)))
 
   /** Answers a request that comes to no exchange. */
   function turnAway(reply: FastifyReply, code: ErrorCode, headers: Answer['headers'] = {}): void {

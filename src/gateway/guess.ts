@@ -9,7 +9,7 @@ export interface GuessLimits {
 
 // A client that is set up wrong retries for a while; a secret of 128 bits takes longer than that. The second number is
 // higher, since whoever reaches it keeps the client itself out too.
-export const GUESS_LIMITS: GuessLimits = { perAddress: 10, perClient: 100 }
+const GUESS_LIMITS: GuessLimits = { perAddress: 10, perClient: 100 }
 
 // Seconds.
 const WINDOW = 60

@@ -2,6 +2,7 @@ import type { AuditRecord, AuditSink } from '../core/audit.ts'
 import type { Services } from '../core/exchange.ts'
 import type { ValueMap } from '../core/value.ts'
 import { FORM_LIMITS, type FormLimits } from './form.ts'
+import type { GuessLimiter } from './guess.ts'
 
 /** One tenant, as HTTP serves it. */
 export interface GatewayTenant {
@@ -18,7 +19,7 @@ export interface GatewayTenant {
   readonly issuers?: (() => readonly IssuerStatus[]) | undefined
 }
 
-export interface IssuerStatus {
+interface IssuerStatus {
   readonly issuer: string
   /** Its keys are at hand. */
   readonly ready: boolean
@@ -62,9 +63,11 @@ export interface Site {
   readonly paths: Paths
   /** Host and port of the issuer. */
   readonly host: string
+  /** Of this tenant's clients: another's may have the same names. */
+  readonly guesses: GuessLimiter
 }
 
-export function siteOf(tenant: GatewayTenant, count: (record: AuditRecord) => void): Site {
+export function siteOf(tenant: GatewayTenant, count: (record: AuditRecord) => void, guesses: GuessLimiter): Site {
   const { audit, issuer } = tenant.services
   const counted: AuditSink = {
     write(record) {
@@ -79,5 +82,6 @@ export function siteOf(tenant: GatewayTenant, count: (record: AuditRecord) => vo
     limits: tenant.limits ?? FORM_LIMITS,
     paths: pathsOf(tenant.services),
     host: new URL(issuer).host,
+    guesses,
   }
 }

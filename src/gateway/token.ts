@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import { DragomanError, type ErrorCode } from '../core/errors.ts'
 import type { ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
 import { parseForm } from './form.ts'
-import { type GuessLimits, guessLimiter } from './guess.ts'
 import { type Answer, type AnswerContext, failure, success } from './reply.ts'
 import { type RequestFacts, tokenRequest } from './request.ts'
 import type { Site } from './tenant.ts'
@@ -16,7 +15,6 @@ export interface TokenOptions {
   readonly exchange: (request: TokenRequest, services: Services) => Promise<ExchangeResult>
   /** Leaves the record of a request that never reached the recipe: `recordRefusal`. */
   readonly recordRefusal: (id: string, error: unknown, services: Services) => void
-  readonly guesses?: GuessLimits | undefined
   /** Told of defects: what failed without a reason code, never with what a request held. Default: nobody is. */
   readonly log?: ((event: string, detail: { readonly [name: string]: unknown }) => void) | undefined
 }
@@ -24,12 +22,11 @@ export interface TokenOptions {
 /**
  * Answers the token endpoint: reads the form, lets the recipe work on it when its turn comes, and says what came of it.
  *
- * Slows down whoever guesses credentials, before anything is verified. There is an audit record for each request but
- * those for which there is no room: a flood must not become one of records.
+ * Slows down whoever guesses credentials, before anything is verified. There is an audit record for each request that
+ * got here but those for which there is no room: a flood must not become one of records.
  */
 export function tokenHandler(run: Turns['run'], options: TokenOptions) {
   const { exchange, recordRefusal } = options
-  const guesses = guessLimiter(options.guesses)
   const chainOf = peerChains()
 
   function read({ limits }: Site, { body, headers, raw }: FastifyRequest, id: string): TokenRequest {
@@ -44,21 +41,8 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
     return tokenRequest(parseForm(body, limits), facts)
   }
 
-  function afterFailure(
-    error: unknown,
-    asked: TokenRequest,
-    services: Services,
-    address: string,
-    now: number,
-  ): ErrorCode {
-    const code = error instanceof DragomanError ? error.code : 'ERR_INTERNAL'
-    if (GUESSES.has(code)) guesses.failed(clientOf(asked, services), address, now)
-    if (code === 'ERR_INTERNAL') options.log?.('exchange', { id: asked.id, ...traceOf(error) })
-    return code
-  }
-
   return async (site: Site, request: FastifyRequest): Promise<Answer | ErrorCode> => {
-    const { services, tenant, host } = site
+    const { services, tenant, host, guesses } = site
     const id = Buffer.from(services.random(16)).toString('base64url')
     const now = services.clock()
     const address = request.raw.socket.remoteAddress ?? ''
@@ -76,7 +60,9 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
       const result = await run(() => exchange(asked, services))
       return success(result, asked.dpop.length > 0 ? { ...context, nonce: tenant.nonces?.current(now) } : context)
     } catch (error) {
-      const code = afterFailure(error, asked, services, address, now)
+      const code = error instanceof DragomanError ? error.code : 'ERR_INTERNAL'
+      if (GUESSES.has(code)) guesses.failed(clientOf(asked, services), address, now)
+      if (code === 'ERR_INTERNAL') options.log?.('exchange', { id, ...traceOf(error) })
       if (code === 'ERR_OVERLOADED') return code
       return failure(error, {
         ...context,

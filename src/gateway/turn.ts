@@ -11,7 +11,7 @@ export interface TurnLimits {
 }
 
 // 256 of 0.2 ms are 50 ms of work. In flight: 2,000 requests of 64 KiB are 128 MiB.
-export const TURN_LIMITS: TurnLimits = { queued: 256, inFlight: 2000 }
+const TURN_LIMITS: TurnLimits = { queued: 256, inFlight: 2000 }
 
 /** Runs jobs in groups, and refuses those for which there is no room. */
 export interface Turns {

@@ -11,5 +11,3 @@ export const proofMethodsWith = (options: DpopOptions = {}): readonly ProofMetho
   mtlsProof(),
   pkcs10Proof,
 ]
-
-export const proofMethods: readonly ProofMethod[] = proofMethodsWith()

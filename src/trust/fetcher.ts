@@ -69,15 +69,17 @@ export function createFetcher({
 } = {}): Fetch {
   return async (url, options) => {
     const deadline = AbortSignal.timeout(options.timeout * 1000)
-    let current = URL.parse(url)
-    if (!current) throw new FetchError('not https')
+    const start = URL.parse(url)
+    if (!start) throw new FetchError('not https')
+    let current = start
     for (let hop = 0; ; hop += 1) {
       const response = await send(current, options, lookup, deadline)
       const { statusCode = 0, headers } = response
       if (statusCode >= 300 && statusCode < 400 && statusCode !== 304) {
         response.destroy()
-        const next = headers.location === undefined ? undefined : URL.parse(headers.location, current)
-        if (!next || next.origin !== current.origin || hop >= MAX_REDIRECTS) throw new FetchError('redirect')
+        const next: URL | null = URL.parse(headers.location ?? '', current)
+        if (headers.location === undefined || !next || next.origin !== current.origin || hop >= MAX_REDIRECTS)
+          throw new FetchError('redirect')
         current = next
         continue
       }
@@ -89,46 +91,29 @@ export function createFetcher({
       return {
         status: statusCode === 304 ? 304 : 200,
         body,
-        etag: headers.etag,
-        maxAge: maxAgeOf(headers['cache-control']),
+        etag: headers.etag || undefined,
+        maxAge: maxAgeOf(headers),
       }
     }
   }
 }
 
 function send(url: URL, options: FetchOptions, lookup: LookupFunction, signal: AbortSignal): Promise<IncomingMessage> {
+  const plain = url.protocol === 'http:'
+  if (url.protocol !== 'https:' && !(plain && options.allowPrivateAddresses)) throw new FetchError('not https')
+  const permits = (address: string): boolean => {
+    const space = addressSpace(address)
+    return plain ? space === 'loopback' : options.allowPrivateAddresses || space === 'public'
+  }
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const allowed = (address: string) => options.allowPrivateAddresses || addressSpace(address) === 'public'
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && options.allowPrivateAddresses)) {
-    throw new FetchError('not https')
-  }
-  if (isIP(host) !== 0 && !allowed(host)) throw new FetchError('address not allowed')
-  // Asked at the moment of connecting, so that a name cannot answer one address to a check and another to the socket.
-  const guarded: LookupFunction = (name, lookupOptions, callback) => {
-    lookup(name, { ...lookupOptions, all: true }, (error, addresses) => {
-      if (error) return callback(error, '', 0)
-      const list = Array.isArray(addresses) ? addresses : [{ address: addresses, family: isIP(addresses) }]
-      const plain = url.protocol === 'http:'
-      if (
-        list.length === 0 ||
-        list.some(({ address }) => !allowed(address) || (plain && addressSpace(address) !== 'loopback'))
-      ) {
-        return callback(new FetchError('address not allowed') as NodeJS.ErrnoException, '', 0)
-      }
-      if (lookupOptions.all) return callback(null, list)
-      const [first] = list
-      callback(null, first?.address ?? '', first?.family ?? 0)
-    })
-  }
-  if (url.protocol === 'http:' && isIP(host) !== 0 && addressSpace(host) !== 'loopback')
-    throw new FetchError('not https')
+  if (isIP(host) !== 0 && !permits(host)) throw new FetchError(plain ? 'not https' : 'address not allowed')
   const headers = { accept: ACCEPT, ...(options.etag !== undefined && { 'if-none-match': options.etag }) }
   return new Promise((resolve, reject) => {
-    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+    const request = (plain ? httpRequest : httpsRequest)(url, {
       method: 'GET',
       headers,
       signal,
-      lookup: guarded,
+      lookup: guarded(lookup, permits),
       agent: false,
       auth: null,
       rejectUnauthorized: true,
@@ -136,8 +121,26 @@ function send(url: URL, options: FetchOptions, lookup: LookupFunction, signal: A
     })
     request.on('response', resolve)
     request.on('error', (cause) => reject(failureOf(cause, signal)))
+    // An answer that changes the protocol ends a request without response and without error.
+    request.on('close', () => reject(failureOf(undefined, signal)))
     request.end()
   })
+}
+
+/** Asked at the moment of connecting, so that a name cannot answer one address to a check and another to the socket. */
+function guarded(lookup: LookupFunction, permits: (address: string) => boolean): LookupFunction {
+  return (name, options, callback) => {
+    lookup(name, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, '', 0)
+      const list = Array.isArray(addresses) ? addresses : [{ address: addresses, family: isIP(addresses) }]
+      const [first] = list
+      if (!first || !list.every(({ address }) => permits(address))) {
+        return callback(new FetchError('address not allowed') as NodeJS.ErrnoException, '', 0)
+      }
+      if (options.all) return callback(null, list)
+      callback(null, first.address, first.family)
+    })
+  }
 }
 
 async function read(response: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Buffer> {

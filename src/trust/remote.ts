@@ -202,7 +202,7 @@ async function discover(issuer: string, fetch: (url: string) => Promise<Fetched>
 function parsed(body: Buffer, maxBytes: number): Value {
   try {
     return parseJson(body, { bytes: maxBytes, depth: 16, items: 16_384, text: 16_384 })
-  } catch (cause) {
-    throw new FetchError('not JSON', { cause })
+  } catch {
+    throw new FetchError('not JSON')
   }
 }

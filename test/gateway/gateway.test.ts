@@ -6,7 +6,7 @@ import type { Services } from '../../src/core/exchange.ts'
 import type { Signer } from '../../src/core/keys.ts'
 import { map } from '../../src/core/value.ts'
 import { createHttp } from '../../src/gateway/gateway.ts'
-import { proofMethods } from '../../src/proofs/index.ts'
+import { proofMethodsWith } from '../../src/proofs/index.ts'
 import { verificationKeysFromCoseKeySet } from '../../src/wire/cose-key-set.ts'
 import { parsePem } from '../../src/wire/pem.ts'
 import { plainSigner, profile, world } from '../support/fakes.ts'
@@ -28,7 +28,7 @@ const keysOf = (...all: readonly Signer[]): Services['keys'] => ({
 const servicesOf = (differs: Partial<Services> = {}): Services =>
   world(profile(), {
     clientMethods,
-    proofMethods,
+    proofMethods: proofMethodsWith(),
     proofAlgorithms: ['ES256', 'Ed25519'],
     keys: keysOf(edge.signer, ed.signer, pq.signer),
     ...differs,

@@ -257,6 +257,24 @@ describe('the token endpoint, guessing (TR-07, S-11)', () => {
     expect((await post(from('orders'))).statusCode).toBe(401)
   })
 
+  it('S-05: counts each tenant apart', async () => {
+    const at = (tenant: string) => {
+      const issuer = `https://gw.example/${tenant}`
+      return { services: world(profile(), { tenant, issuer, tokenEndpoint: `${issuer}/token` }).services }
+    }
+    const app = await createHttp([at('eu'), at('us')], {
+      exchange: async () => throwing('ERR_CLIENT_SECRET')(),
+      recordRefusal: () => {},
+      version: '0',
+      processMetrics: false,
+      guesses,
+    })
+    const statusAt = async (tenant: string) =>
+      (await app.inject({ method: 'POST', url: `/${tenant}/token`, payload: form(), headers: FORM })).statusCode
+    const statuses = [await statusAt('eu'), await statusAt('eu'), await statusAt('eu'), await statusAt('us')]
+    expect(statuses).toEqual([401, 401, 429, 401])
+  })
+
   it.each<ErrorCode>([
     'ERR_TOKEN_EXPIRED',
     'ERR_CLIENT_MISSING',

@@ -21,7 +21,7 @@ import { selfSignedAuthority } from '../../src/wire/certificate.ts'
 import { buildCsr } from '../../src/wire/csr.ts'
 import { publicKey } from '../../src/wire/jwk.ts'
 import { parsePem, pem } from '../../src/wire/pem.ts'
-import { NOW, WORKLOAD } from './world.ts'
+import { NOW, WORKLOAD, watched } from './world.ts'
 
 /** Every format of the catalogue, and one from outside: a new codec joins by being listed. */
 export const formats: readonly Codec[] = [...codecs(), protobuf]
@@ -103,7 +103,7 @@ ${extra}${to === 'x509' && from !== 'x509' ? '  - sender_constraint: { mode: bin
     )
   }
   let clock = NOW
-  const sink = auditToMemory()
+  const sink = watched(auditToMemory())
   const gateway = await createGateway(join(folder, 'dragoman.yaml'), {
     clock: () => clock,
     audit: () => sink,

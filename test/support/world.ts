@@ -6,9 +6,10 @@ import { type Alpha, issue, type Wanted } from '../../src/cli/dev/alpha.ts'
 import { writeFolder } from '../../src/cli/dev/dev.ts'
 import { codecs } from '../../src/codecs/index.ts'
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/compose.ts'
-import type { AuditRecord } from '../../src/core/audit.ts'
+import type { AuditRecord, AuditSink } from '../../src/core/audit.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { type Claims, map } from '../../src/core/value.ts'
+import { seen } from './watch.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const NOW = 1_800_000_000
@@ -43,7 +44,7 @@ export async function newWorld(options: GatewayOptions & { edit?: (folder: strin
   const folder = mkdtempSync(join(tmpdir(), 'dragoman-test-'))
   const { configuration, alpha } = await writeFolder(folder, { host: '127.0.0.1', port: 8080, tlsPort: 8443 }, NOW)
   options.edit?.(folder)
-  const sink = auditToMemory()
+  const sink = watched(auditToMemory())
   let clock = NOW
   const gateway = await createGateway(configuration, { clock: () => clock, audit: () => sink, ...options })
   const basic = `Basic ${Buffer.from('demo:demo-secret').toString('base64')}`
@@ -70,6 +71,7 @@ export async function newWorld(options: GatewayOptions & { edit?: (folder: strin
         headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: basic, ...headers },
         payload: form.toString(),
       })
+      if (reply.statusCode >= 400) seen(reply.body)
       return { status: reply.statusCode, headers: reply.headers, body: reply.json() }
     },
     last() {
@@ -83,6 +85,18 @@ export async function newWorld(options: GatewayOptions & { edit?: (folder: strin
     },
   }
   return world
+}
+
+/** The same sink, with each record among what the suite wrote. */
+export function watched<T extends AuditSink>(sink: T): T {
+  const { write } = sink
+  return {
+    ...sink,
+    write(record: AuditRecord) {
+      seen(record)
+      write(record)
+    },
+  }
 }
 
 const ISSUERS = {

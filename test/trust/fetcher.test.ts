@@ -367,6 +367,7 @@ describe('S-12 nothing that an answer held is in an error', () => {
     ['what is no HTTP', `${SECRET} ${SECRET}\r\n\r\n`],
     ['a broken header', `HTTP/1.1 200 OK\r\n${SECRET}\0: 1\r\n\r\n`],
     ['a redirect', `HTTP/1.1 302 Found\r\nlocation: https://${SECRET}.example/\r\n\r\n`],
+    ['a change of protocol', `HTTP/1.1 101 ${SECRET}\r\nconnection: upgrade\r\nupgrade: ${SECRET}\r\n\r\n`],
     ['too much', `HTTP/1.1 200 OK\r\n\r\n${SECRET.repeat(1000)}`],
     ['a broken chunk', `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${SECRET}\r\n`],
     ['too long a header', `HTTP/1.1 200 OK\r\nx: ${SECRET.repeat(10_000)}\r\n\r\n`],
