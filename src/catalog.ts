@@ -1,5 +1,6 @@
 import { clientMethods } from './clients/index.ts'
 import { codecs } from './codecs/index.ts'
+import type { X509Options } from './codecs/x509/index.ts'
 import type { Catalog } from './core/catalog.ts'
 import { compileExpression } from './expressions/cel.ts'
 import { type Nonces, proofMethodsWith } from './proofs/index.ts'
@@ -9,8 +10,8 @@ import { stages } from './stages/index.ts'
  * Every built-in, by kind. A new one for each tenant: codecs and proofs remember keys and headers they have seen, and
  * tenants share nothing.
  */
-export const builtin = ({ nonces }: { nonces?: Nonces | undefined } = {}): Catalog => ({
-  codecs: codecs(),
+export const builtin = ({ nonces, x509 }: { nonces?: Nonces | undefined; x509?: X509Options } = {}): Catalog => ({
+  codecs: codecs(x509),
   stages,
   clientMethods,
   proofMethods: proofMethodsWith({ nonces }),

@@ -6,7 +6,7 @@ import { auditToFile, auditToStream } from './audit/index.ts'
 import { builtin, extended } from './catalog.ts'
 import { readConfiguration } from './config/read.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
-import type { Configuration, ListenerEntry } from './config/types.ts'
+import type { Configuration, ListenerEntry, TenantEntry } from './config/types.ts'
 import type { AuditSink } from './core/audit.ts'
 import type { Catalog } from './core/catalog.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
@@ -65,7 +65,7 @@ export async function createGateway(
   for (const entry of read.tenants) {
     const nonces = entry.dpop_nonce === true ? rollingNonces(random(32)) : undefined
     const tenant = await createTenant(entry, read, {
-      catalog: extended(builtin({ nonces }), options),
+      catalog: extended(builtin({ nonces, x509: x509Options(entry) }), options),
       clock,
       random,
       fetch: options.fetch ?? createFetcher(),
@@ -113,6 +113,11 @@ export async function createGateway(
     },
   }
 }
+
+const x509Options = ({ x509 = {} }: TenantEntry) => ({
+  ...(x509.claims_extension !== undefined && { claimsExtension: x509.claims_extension }),
+  ...(x509.conforming !== undefined && { conforming: x509.conforming }),
+})
 
 const defaultAudit = (file: string | undefined): AuditSink =>
   file === undefined ? auditToStream(process.stdout) : auditToFile(file)

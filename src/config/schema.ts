@@ -153,6 +153,24 @@ const tenantProperties = {
       },
     },
   },
+  x509: {
+    type: 'object',
+    additionalProperties: false,
+    description: 'How certificates are read.',
+    properties: {
+      claims_extension: {
+        anyOf: [{ const: false }, { type: 'string', pattern: '^[0-2](\\.(0|[1-9][0-9]*))+$' }],
+        description:
+          'OID of the extension whose claims are read; `false`: none is. Default: the one written by default.',
+      },
+      conforming: {
+        type: 'boolean',
+        default: true,
+        description:
+          'Refuses certificates that RFC 5280 section 4 has no authority issue, such as those without key identifiers.',
+      },
+    },
+  },
   dpop_nonce: {
     type: 'boolean',
     default: false,

@@ -29,6 +29,7 @@ export interface TenantEntry {
   readonly limits?: { readonly body_bytes?: number; readonly parameters?: number; readonly parameter_bytes?: number }
   readonly audit?: { readonly file?: string }
   readonly replay?: { readonly capacity?: number }
+  readonly x509?: { readonly claims_extension?: string | false; readonly conforming?: boolean }
   readonly dpop_nonce?: boolean
   readonly clock_skew?: number
 }

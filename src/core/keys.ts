@@ -8,6 +8,8 @@ export interface PublicKey {
   readonly jwk: ValueMap
   /** RFC 7638 SHA-256 thumbprint, base64url. */
   readonly jkt: string
+  /** RFC 9679 SHA-256 thumbprint of the COSE_Key, base64url: another hash than {@link jkt}, over another encoding. */
+  readonly ckt: string
 }
 
 /** A key that may verify, and with which algorithms: one key, one algorithm, unless RSA's owner did not say. */

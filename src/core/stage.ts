@@ -27,9 +27,11 @@ export interface Stage<Options = never> {
   prepare(options: Options, setting: Setting): Prepared
 }
 
-export type Prepared =
-  | { readonly transform: Transform; readonly render?: undefined }
-  | { readonly render: (rendering: Rendering) => Rendering; readonly transform?: undefined }
+/** What a prepared stage does: to the draft of each exchange, to the rendering once, or both. */
+export interface Prepared {
+  readonly transform?: Transform | undefined
+  readonly render?: ((rendering: Rendering) => Rendering) | undefined
+}
 
 /** What a stage may ask for when it is prepared. */
 export interface Setting {

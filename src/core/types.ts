@@ -16,6 +16,8 @@ export const tokenTypes = {
   x509Der: 'urn:dragoman:token-type:x509-der',
   /** base64url of the CBOR, without padding. */
   cwt: 'urn:dragoman:token-type:cwt',
+  /** The same for a COSE_Sign1 without any tag: an array of four could be a COSE_Mac0, so the type has to say. */
+  cwtSign1: 'urn:dragoman:token-type:cwt-sign1',
 } as const
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'

@@ -240,6 +240,6 @@ function unproved(
   if (x5tS256 !== undefined && !certificate && !proofs.some((proof) => proof.x5tS256 === x5tS256)) {
     return 'the certificate in cnf, in the TLS handshake'
   }
-  // A COSE thumbprint alone cannot be compared with a proof's key here; the codec has compared it where the key is there.
-  return ckt !== undefined && publicKey === undefined ? 'a cnf with the key itself' : undefined
+  const byCkt = ckt === undefined || proofs.some((proof) => proof.publicKey.ckt === ckt)
+  return byCkt ? undefined : 'a proof by the key in cnf'
 }

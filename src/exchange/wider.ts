@@ -150,6 +150,8 @@ function vouched(confirmation: Confirmation, { subject, actor, proofs, profile }
   const known = new Set<string>(proofs.flatMap(namesOf))
   if (accepts.subject.presentedBy === 'holder') for (const name of namesOf(subject.confirmation)) known.add(name)
   if (accepts.actor?.presentedBy === 'holder') for (const name of namesOf(actor?.confirmation)) known.add(name)
+  // Worked out only where it is asked for: it is an encoding and a hash.
+  if (confirmation.ckt !== undefined) for (const { publicKey } of proofs) known.add(`ckt ${publicKey.ckt}`)
   const names = namesOf(confirmation)
   return names.length > 0 && names.every((name) => known.has(name))
 }

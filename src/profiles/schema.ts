@@ -34,9 +34,10 @@ const targets = (description: string) => ({
  */
 export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'codecs'>): object {
   const encodings = Object.assign({}, ...codecs.map((codec) => codec.encodings)) as object
+  const ofStage = (schema: object) => ('properties' in schema ? (schema.properties as object) : {})
   const stageSchema = (stage: Catalog['stages'][number]) =>
     stage.name === 'encoding'
-      ? { ...stage.schema, description: stage.summary, properties: encodings }
+      ? { ...stage.schema, description: stage.summary, properties: { ...ofStage(stage.schema), ...encodings } }
       : { description: stage.summary, ...stage.schema }
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',

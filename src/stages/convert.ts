@@ -1,5 +1,6 @@
 import type { Value } from '../core/value.ts'
 import { isBytes, isList } from '../core/value.ts'
+import { decodeBytes } from './bytes.ts'
 
 /** What a claim can be converted to. */
 export const CONVERSIONS = ['string', 'number', 'integer', 'boolean', 'list', 'bytes'] as const
@@ -26,7 +27,7 @@ export function convert(value: Value, to: Conversion): Value | undefined {
     case 'list':
       return isList(value) ? value : [value]
     case 'bytes':
-      return isBytes(value) ? value : typeof value === 'string' ? bytesOf(value) : undefined
+      return decodeBytes(value, 'base64url')
   }
 }
 
@@ -42,9 +43,4 @@ function numberOf(value: Value): number | undefined {
   const number = Number(value)
   const fits = Number.isInteger(number) ? Number.isSafeInteger(number) : Number.isFinite(number)
   return fits && String(number) === value ? number : undefined
-}
-
-function bytesOf(text: string): Uint8Array | undefined {
-  const bytes = Buffer.from(text, 'base64url')
-  return bytes.toString('base64url') === text ? new Uint8Array(bytes) : undefined
 }

@@ -4,7 +4,7 @@ import { DragomanError } from '../core/errors.ts'
 import type { KeyHint, KeyStore, VerificationKey } from '../core/keys.ts'
 import type { Anchor, Authorities, TrustedIssuer, TrustStore } from '../core/trust.ts'
 import type { Value } from '../core/value.ts'
-import { isList, isMap } from '../core/value.ts'
+import { isList, isMap, map } from '../core/value.ts'
 import { fromBase64 } from '../wire/base64url.ts'
 import { parseCertificate } from '../wire/certificate.ts'
 import { verificationKeysFromCoseKeySet } from '../wire/cose-key-set.ts'
@@ -66,17 +66,22 @@ export function createTrust(
   return { find: (issuer) => issuers.get(issuer), all: () => all, status: () => loaded.map(({ status }) => status()) }
 }
 
-/** This gateway as an issuer of the tokens it takes back: its own keys, any subject, its own history. */
+/**
+ * This gateway as an issuer of the tokens it takes back: its own keys, any subject, its own history. Its certificates are
+ * those that its own authorities issued: not what else there is below a root that it shares with others.
+ */
 export function selfIssuer(issuer: string, store: KeyStore): TrustedIssuer {
   const signers = store.all()
   const keys = signers.flatMap(
     ({ publicKey, algorithm, kid }) => verificationKey(publicKey, [algorithm], { kid, alg: algorithm.name }) ?? [],
   )
-  const anchors = signers.flatMap(({ chain }) => chain.at(-1) ?? [])
+  const anchors = signers.flatMap(({ chain }) => chain[0] ?? [])
   return trusted(issuer, fixed(keys, { anchors, intermediates: [] }), {
     algorithms: allAlgorithms,
     subjects: ['*'],
     history: true,
+    trustDomain: undefined,
+    has: { keys: keys.length > 0, certificates: anchors.length > 0 },
   })
 }
 
@@ -107,9 +112,9 @@ function load(entry: IssuerEntry, tools: TrustTools): Loaded {
   ]
   const given = sources.filter((source) => source !== undefined).length
   if (given > 1) throw wrong('keys from one place')
-  if (given === 0 && authorities.anchors.length === 0) throw wrong('keys or certificates')
   const remote = remoteFor(entry, algorithms, tools)
   const keys = remote ? [] : localKeys(entry, algorithms, tools)
+  if (!remote && keys.length + authorities.anchors.length === 0) throw wrong('keys or certificates')
   const anchor = remote ? fetched(remote, authorities) : fixed(keys, authorities)
   const { issuer } = entry
   return {
@@ -125,20 +130,37 @@ function load(entry: IssuerEntry, tools: TrustTools): Loaded {
 }
 
 function remoteFor(entry: IssuerEntry, allowed: readonly Algorithm[], tools: TrustTools): RemoteKeys | undefined {
-  const { jwks_uri: uri, discovery, issuer, fetch: options } = entry
-  if (uri === undefined && discovery === undefined) return undefined
-  return remoteKeys({ issuer, uri, options: options ?? {}, allowed }, tools)
+  const { jwks_uri: uri, discovery, issuer, fetch: options = {} } = entry
+  if (uri === undefined && discovery === undefined) {
+    if (entry.fetch !== undefined) throw wrong('`fetch` with jwks_uri or discovery only')
+    return undefined
+  }
+  const url = URL.parse(uri ?? issuer)
+  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && options.allow_private_addresses === true)) {
+    throw wrong(`${uri === undefined ? 'an issuer, for discovery, that' : 'a jwks_uri that'} is an https URL`)
+  }
+  if (url.username !== '' || url.password !== '') throw wrong('a URL without credentials: none are sent')
+  // RFC 8414 §2: an issuer identifier has neither, and there is no place for them in the URL of its metadata.
+  if (uri === undefined && /[?#]/.test(issuer)) throw wrong('an issuer, for discovery, without query and fragment')
+  const file = options.certificate_authority_file
+  const certificateAuthority = file === undefined ? undefined : read(file, tools).toString('latin1')
+  if (certificateAuthority !== undefined) certificatesIn(certificateAuthority)
+  return remoteKeys({ issuer, uri, options, certificateAuthority, allowed }, tools)
 }
 
 function localKeys(entry: IssuerEntry, allowed: readonly Algorithm[], tools: TrustTools): readonly VerificationKey[] {
   if (entry.jwks !== undefined) return keysOfJwks(entry.jwks, allowed)
   if (entry.jwks_file !== undefined) return keysOfJwks(json(entry.jwks_file, tools), allowed)
-  if (entry.cose_keys_file !== undefined)
-    return verificationKeysFromCoseKeySet(read(entry.cose_keys_file, tools), allowed)
+  if (entry.cose_keys_file !== undefined) {
+    const keys = verificationKeysFromCoseKeySet(read(entry.cose_keys_file, tools), allowed)
+    if (keys.length === 0) throw wrong('at least one key that verifies with an algorithm of this issuer')
+    return keys
+  }
   if (entry.spiffe_bundle_file === undefined) return []
-  // A bundle without JWT keys is one of a domain that issues certificates only.
-  const bundle = json(entry.spiffe_bundle_file, tools)
-  return bundleEntries(bundle, 'jwt-svid').length > 0 ? keysOfJwks(bundle, allowed) : []
+  // A bundle without JWT keys is one of a domain that issues certificates only. What has no `use` is for nothing (§4.2.2).
+  const keys = bundleEntries(json(entry.spiffe_bundle_file, tools), 'jwt-svid')
+  if (keys.some((jwk) => !isMap(jwk) || typeof jwk['kid'] !== 'string')) throw wrong('kid in every jwt-svid key')
+  return keys.length > 0 ? keysOfJwks(map([['keys', keys]]), allowed) : []
 }
 
 function authoritiesOf(entry: IssuerEntry, tools: TrustTools): Authorities {
@@ -153,6 +175,7 @@ function authoritiesOf(entry: IssuerEntry, tools: TrustTools): Authorities {
     entry.intermediates_file === undefined
       ? []
       : certificatesIn(read(entry.intermediates_file, tools).toString('latin1'))
+  if (anchors.length === 0 && intermediates.length > 0) throw wrong('certificates beside `intermediates_file`')
   for (const der of [...anchors, ...intermediates]) {
     if (parseCertificate(der).extensions.basicConstraints?.ca !== true) throw wrong('certificates with CA TRUE')
   }
@@ -169,9 +192,9 @@ function certificatesIn(pem: string): readonly Uint8Array[] {
 function bundleCertificates(bundle: Value): readonly Uint8Array[] {
   return bundleEntries(bundle, 'x509-svid').map((jwk) => {
     const chain = isMap(jwk) ? jwk['x5c'] : undefined
-    const [first] = isList(chain) ? chain : []
-    const der = typeof first === 'string' ? fromBase64(first) : undefined
-    if (der === undefined) throw wrong('x5c with a certificate in every x509-svid key')
+    const [only, another] = isList(chain) ? chain : []
+    const der = typeof only === 'string' && another === undefined ? fromBase64(only) : undefined
+    if (der === undefined) throw wrong('x5c with one certificate in every x509-svid key')
     return der
   })
 }
@@ -204,11 +227,11 @@ function trusted(
     readonly algorithms: readonly Algorithm[]
     readonly subjects: readonly string[]
     readonly history: boolean
-    readonly trustDomain?: string | undefined
-    readonly has?: TrustedIssuer['has']
+    readonly trustDomain: string | undefined
+    readonly has: TrustedIssuer['has']
   },
 ): TrustedIssuer {
-  const { algorithms, subjects, history, trustDomain, has = { keys: true, certificates: true } } = options
+  const { algorithms, subjects, history, trustDomain, has } = options
   return { issuer, trustDomain, anchor, algorithms, asserts: subjectSpace(subjects), history, has }
 }
 

@@ -12,6 +12,8 @@ export interface RemoteOptions {
   /** `undefined`: found through the issuer's metadata. */
   readonly uri: string | undefined
   readonly options: FetchEntry
+  /** PEM: the only authorities that the server's certificate may come from. */
+  readonly certificateAuthority: string | undefined
   readonly allowed: readonly Algorithm[]
 }
 
@@ -42,6 +44,8 @@ const LAST_COOLDOWN = 60
 
 interface Known {
   readonly set: KeySet
+  /** Where it is from: an `ETag` means nothing elsewhere. */
+  readonly uri: string
   /** The set as fetched, to tell whether a new one differs. */
   readonly text: string
   readonly fetchedAt: number
@@ -52,30 +56,22 @@ interface Known {
 /**
  * The keys of an issuer behind a URL.
  *
- * Fresh keys are answered at once. Nearing their end they are fetched again in the background; one fetch serves all who
- * wait. An unknown `kid` fetches again, at most every 30 seconds. A failure, an empty set or a malformed one leaves the
- * good keys in place, for as long as `stale_limit` says; then, and where there never were any, it is
- * `ERR_TRUST_UNAVAILABLE` with the time after which a retry makes sense. Failures wait longer each time.
+ * Fresh keys are answered at once. Nearing their end they are fetched again in the background; past it a request waits
+ * for the fetch. One fetch serves all who wait. An unknown `kid` fetches again, at most every 30 seconds. A failure, an
+ * empty set or a malformed one leaves the good keys in place, without waiting once it is noticed, for as long as
+ * `stale_limit` says; then, and where there never were any, it is `ERR_TRUST_UNAVAILABLE` with the time after which a retry
+ * makes sense. So it is for an unknown `kid` meanwhile: the issuer may have got a new key. Failures wait longer each time.
  *
  * Nothing runs between requests: there are no timers to hold a process or to fall asleep.
  */
 export function remoteKeys(
-  { issuer, uri, options, allowed }: RemoteOptions,
-  tools: {
-    readonly fetch: Fetch
-    readonly clock: () => number
-    readFile(name: string): Buffer
-  },
+  { issuer, uri, options, certificateAuthority, allowed }: RemoteOptions,
+  tools: { readonly fetch: Fetch; readonly clock: () => number },
 ): RemoteKeys {
   const { timeout = FETCH_DEFAULTS.timeout, max_bytes: maxBytes = FETCH_DEFAULTS.maxBytes } = options
   const { refresh = FETCH_DEFAULTS.refresh, stale_limit: staleLimit = FETCH_DEFAULTS.staleLimit } = options
-  const authority = options.certificate_authority_file
-  const fetchOptions = {
-    timeout,
-    maxBytes,
-    certificateAuthority: authority === undefined ? undefined : tools.readFile(authority).toString('latin1'),
-    allowPrivateAddresses: options.allow_private_addresses === true,
-  }
+  const allowPrivateAddresses = options.allow_private_addresses === true
+  const fetchOptions = { timeout, maxBytes, certificateAuthority, allowPrivateAddresses }
   let known: Known | undefined
   let epoch = 0
   let underway: Promise<void> | undefined
@@ -83,36 +79,35 @@ export function remoteKeys(
   let retryAt = -Infinity
   let askedForKid = -Infinity
   let lastError: string | undefined
-  let keysUri = uri
 
   async function fetchNow(): Promise<void> {
     try {
-      keysUri ??= await discover(issuer, (url) => tools.fetch(url, fetchOptions))
-      accept(await tools.fetch(keysUri, { ...fetchOptions, etag: known?.etag }))
+      // Asked for each time: keys that moved away leave an address behind that somebody else may get.
+      const from = uri ?? (await discover(issuer, maxBytes, (url) => tools.fetch(url, fetchOptions)))
+      const etag = known?.uri === from ? known.etag : undefined
+      accept(from, await tools.fetch(from, { ...fetchOptions, etag }))
       failures = 0
       lastError = undefined
     } catch (error) {
       failures += 1
       retryAt = tools.clock() + Math.min(LAST_COOLDOWN, FIRST_COOLDOWN * 2 ** (failures - 1))
       lastError = reasonOf(error)
-      // An issuer that moved its keys says so in its metadata.
-      if (uri === undefined) keysUri = undefined
     }
   }
 
-  function accept({ status, body, etag, maxAge }: Fetched): void {
+  function accept(from: string, { status, body, etag, maxAge }: Fetched): void {
     const now = tools.clock()
-    const fresh = Math.min(MAX_FRESH, Math.max(MIN_FRESH, maxAge ?? refresh))
+    const freshUntil = now + Math.min(MAX_FRESH, Math.max(MIN_FRESH, maxAge ?? refresh))
     if (status === 304) {
       if (known === undefined) throw new FetchError('status')
-      known = { ...known, fetchedAt: now, freshUntil: now + fresh }
+      known = { ...known, fetchedAt: now, freshUntil }
       return
     }
     const text = body.toString('latin1')
     const changed = text !== known?.text
     // Throws for a set without a usable key, which then replaces nothing.
-    const set = changed || !known ? keySet(keysOfJwks(parsed(body, maxBytes), allowed)) : known.set
-    known = { set, text, fetchedAt: now, freshUntil: now + fresh, etag }
+    const set = changed || !known ? keySet(keysOfJwks(parsed(body, maxBytes), allowed, 'skipped')) : known.set
+    known = { set, uri: from, text, fetchedAt: now, freshUntil, etag }
     if (changed) epoch += 1
   }
 
@@ -125,22 +120,38 @@ export function remoteKeys(
 
   const mayTry = (now: number): boolean => underway !== undefined || now >= retryAt
 
-  function unavailable(now: number): DragomanError {
-    const retryAfter = Math.max(1, Math.ceil(retryAt - now))
-    return new DragomanError('ERR_TRUST_UNAVAILABLE', {
-      detail: { issuer, reason: lastError ?? 'not fetched yet' },
-      retryAfter,
-    })
-  }
-
   const usable = (now: number): Known | undefined =>
     known !== undefined && now < known.freshUntil + staleLimit ? known : undefined
+
+  // Noticed lately, that is: after a night without requests the issuer is asked before old keys are used.
+  const isOutage = (now: number): boolean => failures > 0 && now < retryAt + LAST_COOLDOWN
+
+  /** Whether to wait for a fetch on account of a key that is not there. */
+  function mayAppear(now: number, { fetchedAt }: Known): boolean {
+    if (underway !== undefined) return true
+    if (now < askedForKid + UNKNOWN_KID_INTERVAL || now <= fetchedAt || now < retryAt) return false
+    askedForKid = now
+    return true
+  }
+
+  function among({ set }: Known, hint: KeyHint): readonly VerificationKey[] {
+    const keys = set.find(hint)
+    if (keys.length === 0 && failures > 0) throw unavailable()
+    return keys
+  }
+
+  function unavailable(): DragomanError {
+    return new DragomanError('ERR_TRUST_UNAVAILABLE', {
+      detail: { issuer, reason: lastError ?? 'not fetched yet' },
+      retryAfter: Math.max(1, Math.ceil(retryAt - tools.clock())),
+    })
+  }
 
   async function findLater(hint: KeyHint, now: number): Promise<readonly VerificationKey[]> {
     if (mayTry(now)) await refreshOnce()
     const current = usable(tools.clock())
-    if (current === undefined) throw unavailable(tools.clock())
-    return current.set.find(hint)
+    if (current === undefined) throw unavailable()
+    return among(current, hint)
   }
 
   return {
@@ -149,34 +160,35 @@ export function remoteKeys(
     },
     find(hint, now) {
       const current = usable(now)
-      if (current === undefined) return findLater(hint, now)
+      if (current === undefined || (now >= current.freshUntil && !isOutage(now))) return findLater(hint, now)
       const keys = current.set.find(hint)
-      if (keys.length === 0 && now >= askedForKid + UNKNOWN_KID_INTERVAL && now > current.fetchedAt && mayTry(now)) {
-        askedForKid = now
-        return findLater(hint, now)
-      }
-      const { fetchedAt, freshUntil } = current
-      if (now >= fetchedAt + (freshUntil - fetchedAt) * REFRESH_AHEAD && mayTry(now)) void refreshOnce()
+      if (keys.length === 0) return mayAppear(now, current) ? findLater(hint, now) : among(current, hint)
+      if (now >= refreshAt(current) && mayTry(now)) void refreshOnce()
       return keys
     },
     status: () => ({
       ready: usable(tools.clock()) !== undefined,
       keys: known?.set.size ?? 0,
       fetchedAt: known?.fetchedAt,
-      nextRefresh: known && known.fetchedAt + (known.freshUntil - known.fetchedAt) * REFRESH_AHEAD,
+      nextRefresh: known && refreshAt(known),
       lastError,
     }),
   }
 }
 
-const reasonOf = (error: unknown): string =>
-  error instanceof FetchError ? error.failure : error instanceof DragomanError ? 'unusable key set' : 'failed'
+const refreshAt = ({ fetchedAt, freshUntil }: Known): number => fetchedAt + (freshUntil - fetchedAt) * REFRESH_AHEAD
+
+/** In words of ours: what was expected of a document is a rule, never something that it held. */
+function reasonOf(error: unknown): string {
+  if (error instanceof FetchError) return error.failure
+  return error instanceof DragomanError ? `expected ${error.detail['expected']}` : 'failed'
+}
 
 /**
  * The `jwks_uri` in an issuer's metadata. RFC 8414 §3.1 puts the well-known path between host and path of the issuer;
  * OpenID Connect Discovery §4 appends it. The former is asked first. A document that names another issuer is refused.
  */
-async function discover(issuer: string, fetch: (url: string) => Promise<Fetched>): Promise<string> {
+async function discover(issuer: string, maxBytes: number, fetch: (url: string) => Promise<Fetched>): Promise<string> {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')
   const places = [
@@ -186,17 +198,19 @@ async function discover(issuer: string, fetch: (url: string) => Promise<Fetched>
   let failure: unknown
   for (const place of places) {
     try {
-      const document = parsed((await fetch(place)).body, FETCH_DEFAULTS.maxBytes)
-      const uri = isMap(document) && document['issuer'] === issuer ? document['jwks_uri'] : undefined
-      if (typeof uri === 'string' && URL.canParse(uri)) return uri
-      failure = new DragomanError('ERR_TRUST_CONFIG', {
-        detail: { expected: 'metadata of this issuer, with jwks_uri' },
-      })
+      return keysUriOf(parsed((await fetch(place)).body, maxBytes), issuer)
     } catch (error) {
-      failure = error
+      // Of two, the one that says more than that nothing is there.
+      if (!(failure instanceof DragomanError)) failure = error
     }
   }
   throw failure
+}
+
+function keysUriOf(document: Value, issuer: string): string {
+  const uri = isMap(document) && document['issuer'] === issuer ? document['jwks_uri'] : undefined
+  if (typeof uri === 'string' && URL.canParse(uri)) return uri
+  throw new DragomanError('ERR_TRUST_CONFIG', { detail: { expected: 'metadata of this issuer, with jwks_uri' } })
 }
 
 function parsed(body: Buffer, maxBytes: number): Value {

@@ -5,6 +5,7 @@ import type { PublicKey, VerificationKey } from '../core/keys.ts'
 import type { Value, ValueMap } from '../core/value.ts'
 import { isList, isMap, map } from '../core/value.ts'
 import { fromBase64url } from './base64url.ts'
+import { coseThumbprint } from './cose-key-write.ts'
 
 /** RFC 7638 §3.2 and RFC 9964 §6: the members that make the key, in the order in which they are hashed. */
 const MEMBERS: { readonly [kty: string]: readonly string[] } = {
@@ -95,6 +96,7 @@ function checkWidths(jwk: { readonly [name: string]: string }): void {
 export function publicKey(key: KeyObject): PublicKey {
   let jwk: ValueMap | undefined
   let jkt: string | undefined
+  let ckt: string | undefined
   const canonical = () => {
     jwk ??= exportJwk(key)
     return jwk
@@ -107,6 +109,10 @@ export function publicKey(key: KeyObject): PublicKey {
     get jkt() {
       jkt ??= createHash('sha256').update(JSON.stringify(canonical())).digest('base64url')
       return jkt
+    },
+    get ckt() {
+      ckt ??= coseThumbprint({ jwk: canonical() })
+      return ckt
     },
   }
 }

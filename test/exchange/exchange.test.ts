@@ -134,8 +134,8 @@ describe('token_type', () => {
   })
 
   it('a key known by its COSE thumbprint only has no member that would name it', async () => {
-    const bound = { subject_token: token({ jwk: 'k1', ckt: 't1' }), dpop: ['k1'] }
-    const onlyThumbprint = stage((draft) => ({ ...draft, confirmation: { ckt: 't1' } }))
+    const bound = { subject_token: token({ jwk: 'k1', ckt: 'ckt-k1' }), dpop: ['k1'] }
+    const onlyThumbprint = stage((draft) => ({ ...draft, confirmation: { ckt: 'ckt-k1' } }))
     expect(await world(profile({ steps: [onlyThumbprint] })).exchange(bound)).toMatchObject({ cnf: undefined })
   })
 })
@@ -487,6 +487,8 @@ describe('the audit record', () => {
       proofs: ['dpop'],
     })
     expect(records[0]?.code).toBeUndefined()
+    await exchange(acting())
+    expect(records[1]?.proofs).toBeUndefined()
     expect(records[0]?.ledger?.map(({ claim }) => claim)).toContain('sub')
     expect(records[0]?.duration_us).toBeGreaterThanOrEqual(0)
   })

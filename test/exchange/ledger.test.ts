@@ -143,6 +143,12 @@ describe('what became of a claim', () => {
     expect(fate('photo', token({ photo }), draft({ photo }), [loss])).toEqual(loss)
   })
 
+  it('converted: also where it was moved before', () => {
+    const moved: Note = { claim: 'level', became: 'renamed', to: 'loa' }
+    const output = draft({ loa: 7 }, notes(moved, { claim: 'loa', became: 'converted' }))
+    expect(fate('level', token({ level: '7' }), output)).toEqual({ claim: 'level', became: 'converted', to: 'loa' })
+  })
+
   it('converted does not hide what else became of it', () => {
     const loss: Loss = { claim: 'sub', became: 'converted', reason: 'JSON has no bytes' }
     const hashed = draft({ sub: Uint8Array.of(1) }, notes({ claim: 'sub', became: 'hashed' }))
@@ -155,7 +161,9 @@ describe('what became of a claim', () => {
     const loss: Loss = { claim: 'mail', became: 'lost', reason: 'no place' }
     expect(fate('mail', token({ mail: 'x' }), draft({ mail: 'x' }), [loss])).toEqual(loss)
     const renamed = draft({ mail: 'x' }, notes({ claim: 'email', became: 'renamed', to: 'mail' }))
-    expect(fate('email', token({ email: 'x' }), renamed, [loss])).toEqual({ ...loss, claim: 'email', to: 'mail' })
+    const ledger = ledgerOf(token({ email: 'x' }), renamed, [loss])
+    expect(entry(ledger, 'email')).toEqual({ ...loss, claim: 'email', to: 'mail' })
+    expect(entry(ledger, 'mail')).toBeUndefined()
   })
 
   it('lost: what was never in the draft stands once as well', () => {
@@ -217,9 +225,18 @@ describe('what became of a claim', () => {
   it('issuer and identifier are always ours', () => {
     const ledger = ledgerOf(token({}), draft({}), [])
     expect(entry(ledger, 'iss')).toMatchObject({ became: 'replaced' })
-    expect(entry(ledger, 'jti')).toMatchObject({ became: 'replaced' })
+    expect(entry(ledger, 'jti')).toMatchObject({
+      became: 'replaced',
+      reason: 'each token has an identifier of its own',
+    })
     const anonymous = token({}, { provenance: { ...token({}).provenance, id: undefined } })
     expect(fate('jti', anonymous, draft({}))).toEqual({ claim: 'jti', became: 'added' })
+  })
+
+  it('an audience that is not there has no entry', () => {
+    const forNobody = token({}, { validity: { ...validity, audience: [] } })
+    expect(fate('aud', forNobody, draft({}, { validity: { ...validity, audience: [] } }))).toBeUndefined()
+    expect(fate('aud', forNobody, draft({}))).toEqual({ claim: 'aud', became: 'added' })
   })
 
   it('a confirmation goes by its key', () => {

@@ -148,11 +148,17 @@ describe('what a stage changed', () => {
     ['when it was issued', { validity: { ...validity, issuedAt: undefined } }, ['iat']],
     ['the audience', { validity: { ...validity, audience: [] } }, ['aud']],
     ['the scope', { validity: { ...validity, scope: ['write'] } }, ['scope']],
+    ['a part of the scope', { validity: { ...validity, scope: ['read', 'write'] } }, ['scope']],
     ['that there is a scope', { validity: { ...validity, scope: undefined } }, ['scope']],
     ['the confirmation', { confirmation: undefined }, ['cnf']],
     ['an embedded token', { embedded: [{ name: 'original', place: 'claim', value: 'x' }] }, ['original']],
   ])('is %s', (_, after, expected) => {
     expect(changes(before, { ...before, ...after })).toEqual(expected)
+  })
+
+  it('is a list as soon as one of several differs', () => {
+    const two = { ...before, validity: { ...validity, scope: ['read', 'write'] } }
+    expect(changes(two, { ...two, validity: { ...validity, scope: ['read', 'admin'] } })).toEqual(['scope'])
   })
 
   it('is told by name, never by value', async () => {

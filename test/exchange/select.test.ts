@@ -176,6 +176,7 @@ describe('the audience of the output', () => {
     const { access_token } = await world(two).exchange({ audience: [TARGET, 'rates'], resource: [TARGET] })
     expect(said(access_token)['aud']).toEqual([TARGET, 'rates'])
     expect(targetsOf(request({ audience: ['a', 'a'], resource: ['b', 'a'] }))).toEqual(['a', 'b'])
+    expect(targetsOf(request({ audience: ['a', 'a'] }))).toEqual(['a'])
   })
 
   it('is anything where danger_any_target says so', async () => {

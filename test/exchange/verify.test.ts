@@ -236,6 +236,24 @@ describe('time', () => {
     await expect(verified).resolves.toMatchObject({ claims: { sub: 'user-7' } })
   })
 
+  it('exp: it is the token that is refused, not what would be made of it', async () => {
+    const { services } = world()
+    const verified = (exp: number, clockSkew: number) =>
+      verifyToken(
+        { raw: subjectToken({ exp }), type: PLAIN, role: 'subject' },
+        acceptance({ clockSkew }),
+        { now: NOW, caller: undefined, proofs: [] },
+        services,
+      )
+    for (const [exp, skew] of [
+      [NOW, 0],
+      [NOW - 30, 30],
+    ] as const) {
+      await expect(verified(exp + 1, skew)).resolves.toBeDefined()
+      await expect(verified(exp, skew)).rejects.toThrow(refusal('ERR_TOKEN_EXPIRED'))
+    }
+  })
+
   it('exp: a token without one is refused', () => refuses({ token: { exp: undefined } }, 'ERR_TOKEN_NO_EXPIRY'))
   it('exp: infinity is none (P-02)', () => refuses({ token: { exp: '1e400' } }, 'ERR_TOKEN_NO_EXPIRY'))
   it.each(['tomorrow', {}])('exp: %s is no time, and never passes', (exp) =>
@@ -258,6 +276,11 @@ describe('time', () => {
   it('max_age: as old as that passes, a second older does not', async () => {
     await passes({ token: { iat: NOW - 60 }, subject: { maxAge: 60 } })
     await refuses({ token: { iat: NOW - 61 }, subject: { maxAge: 60 } }, 'ERR_TOKEN_TOO_OLD')
+  })
+
+  it('max_age: allows for the skew', async () => {
+    await passes({ token: { iat: NOW - 90 }, subject: { maxAge: 60, clockSkew: 30 } })
+    await refuses({ token: { iat: NOW - 91 }, subject: { maxAge: 60, clockSkew: 30 } }, 'ERR_TOKEN_TOO_OLD')
   })
 
   it('max_age: counts from nbf where there is no iat, and refuses where there is neither', async () => {
@@ -399,12 +422,13 @@ describe('a token that is bound to a key', () => {
     await refuses({ token, request: { dpop: ['k2'] } }, 'ERR_PROOF_MISMATCH')
   })
 
-  it('is refused where only a COSE thumbprint names the key, beside whatever else was proved', async () => {
+  it('is refused where a COSE thumbprint names another key, beside whatever else was proved', async () => {
     await refuses({ token: { cnf: { ckt: 't1' } }, request: { dpop: ['k1'] } }, 'ERR_PROOF_MISMATCH')
     const other = { certificates: certificate('k1', 'c1') }
     await refuses({ token: { cnf: { ckt: 't1', x5t: 'c1' } }, request: other }, 'ERR_PROOF_MISMATCH')
     await refuses({ token: { cnf: { ckt: 't1', jkt: 'k1' } }, request: other }, 'ERR_PROOF_MISMATCH')
-    await passes({ token: { cnf: { ckt: 't1', jwk: 'k1' } }, request: other })
+    await passes({ token: { cnf: { ckt: 'ckt-k1', jwk: 'k1' } }, request: other })
+    await passes({ token: { cnf: { ckt: 'ckt-k1' } }, request: other })
   })
 
   it('is refused with a certification request by its key, which whoever saw it can send again', async () => {

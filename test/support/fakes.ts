@@ -29,7 +29,12 @@ const keyObject = generateKeyPairSync('ed25519').publicKey
 const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url')
 
 /** A key that is nothing but its name. */
-export const key = (name: string): PublicKey => ({ key: keyObject, jwk: map([['kty', name]]), jkt: name })
+export const key = (name: string): PublicKey => ({
+  key: keyObject,
+  jwk: map([['kty', name]]),
+  jkt: name,
+  ckt: `ckt-${name}`,
+})
 
 /** What a plain token says; `key` and `certificate` in `cnf` are names of keys. */
 export interface Said {

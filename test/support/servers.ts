@@ -88,3 +88,43 @@ export const status =
     response.writeHead(code, headers)
     response.end(body)
   }
+
+/** A server whose answer a test can change, and hold back. */
+export async function changingServer(handler: Handler): Promise<
+  TestServer & {
+    answer(next: Handler): void
+    /** Holds back answers until the function that it returns is called. */
+    hold(): () => void
+    /** Resolves when that many requests have arrived. */
+    arrived(count: number): Promise<void>
+  }
+> {
+  let current = handler
+  let held: (() => void)[] | undefined
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = []
+  const server = await httpServer((request, response) => {
+    for (const { count, resolve } of waiting) if (server.requests.length >= count) resolve()
+    const answer = current
+    if (held) held.push(() => answer(request, response))
+    else answer(request, response)
+  })
+  return {
+    ...server,
+    answer(next) {
+      current = next
+    },
+    hold() {
+      held = []
+      return () => {
+        const all = held ?? []
+        held = undefined
+        for (const answer of all) answer()
+      }
+    },
+    arrived: (count) =>
+      new Promise((resolve) => {
+        waiting.push({ count, resolve })
+        if (server.requests.length >= count) resolve()
+      }),
+  }
+}

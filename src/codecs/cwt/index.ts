@@ -6,4 +6,11 @@ import { parse } from './read.ts'
 import { prepare } from './write.ts'
 
 /** CBOR Web Tokens (RFC 8392), signed with COSE_Sign1 or COSE_Sign, as base64url text. */
-export const cwt: Codec = { format: 'cwt', tokenTypes: [tokenTypes.cwt], kinds: [PLAIN], encodings, parse, prepare }
+export const cwt: Codec = {
+  format: 'cwt',
+  tokenTypes: [tokenTypes.cwt, tokenTypes.cwtSign1],
+  kinds: [PLAIN],
+  encodings,
+  parse,
+  prepare,
+}

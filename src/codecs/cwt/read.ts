@@ -27,7 +27,8 @@ const UNDERSTOOD: ReadonlySet<CborLabel> = new Set([coseLabel.alg, coseLabel.kid
 const ABOUT_CONTENT = [coseLabel.cwtClaims, coseLabel.typ]
 
 /**
- * Reads a CWT (RFC 8392) that is signed, tagged as COSE and encoded in base64url without padding.
+ * Reads a CWT (RFC 8392) that is signed and encoded in base64url without padding: tagged as COSE, or, under the type for
+ * it, an untagged COSE_Sign1.
  *
  * Checks form: sizes, encoding, COSE structure and headers, types of claims, nothing named twice. See the parts:
  * `wire/cbor.ts`, `wire/cose.ts`, `claims.ts`. A nested, encrypted or MACed CWT, and a claims set alone, are refused.
@@ -35,8 +36,13 @@ const ABOUT_CONTENT = [coseLabel.cwtClaims, coseLabel.typ]
  * @throws {@link DragomanError} `ERR_TOKEN_*`
  */
 export function parse(envelope: Envelope): Unverified | undefined {
-  if (envelope.type !== tokenTypes.cwt) return undefined
-  const message = parseCose(bytesOf(envelope.raw), { understood: UNDERSTOOD })
+  const { type } = envelope
+  if (type !== tokenTypes.cwt && type !== tokenTypes.cwtSign1) return undefined
+  // RFC 8392 §7.2: what is not tagged must be told by its context, which is the declared type.
+  const message = parseCose(bytesOf(envelope.raw), {
+    understood: UNDERSTOOD,
+    ...(type === tokenTypes.cwtSign1 && { untagged: 'sign1' }),
+  })
   const [signature] = message.signatures
   const algorithm = signatureAlgorithm(signature)
   const kid = keyId(signature)

@@ -46,7 +46,13 @@ export function prepare(rendering: Rendering): Writer {
     frames.set(signer, known)
     return known
   }
-  const tokenType = rendering.tokenType ?? tokenTypes.cwt
+  const untagged = encoding.tag === 'none'
+  if (untagged && encoding.cose === 'sign') {
+    throw new DragomanError('ERR_PROFILE_RENDERING', {
+      detail: { option: 'tag', expected: 'cwt or cose: no token type says that an untagged array is a COSE_Sign' },
+    })
+  }
+  const tokenType = rendering.tokenType ?? (untagged ? tokenTypes.cwtSign1 : tokenTypes.cwt)
   return {
     tokenType,
     usage: 'N_A',

@@ -25,11 +25,18 @@ const good = () => forge(signer, claimsSet())
 const refuses = (raw: string, name: string) => expect(() => verify(raw, trusting([signer]))).toThrow(code(name))
 
 describe('parse', () => {
-  test('takes the CWT token type and no other', () => {
+  test('takes the CWT token types and no other', () => {
     for (const type of Object.values(tokenTypes)) {
       const mine = cwt.parse({ raw: good(), type, role: 'subject' }) !== undefined
-      expect(mine).toBe(type === tokenTypes.cwt)
+      expect(mine).toBe(type === tokenTypes.cwt || type === tokenTypes.cwtSign1)
     }
+  })
+
+  test('CT-03 takes an untagged COSE_Sign1 under the type that says so, and no untagged message under the other', () => {
+    const untagged = toBase64url(fromBase64url(good())?.subarray(3) ?? new Uint8Array())
+    expect(cwt.parse({ raw: untagged, type: tokenTypes.cwtSign1, role: 'subject' })?.issuer).toBe(ISSUER)
+    const parseTagged = () => cwt.parse({ raw: untagged, type: tokenTypes.cwt, role: 'subject' })
+    expect(parseTagged).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_MALFORMED' }))
   })
 
   test('shows who signed and with which key, and nothing else', () => {
