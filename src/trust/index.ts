@@ -17,7 +17,7 @@ import type { IssuerEntry } from './options.ts'
 import { type RemoteKeys, remoteKeys } from './remote.ts'
 import { subjectSpace } from './subjects.ts'
 
-export { createFetcher, type Fetch, type Fetched, type FetchOptions } from './fetcher.ts'
+export { createFetcher, type Fetch, type FetchOptions } from './fetcher.ts'
 export { type FetchEntry, type IssuerEntry, issuerSchema } from './options.ts'
 
 export interface TrustTools {

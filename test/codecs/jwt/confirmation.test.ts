@@ -88,11 +88,13 @@ describe('cnf, read', () => {
 })
 
 describe('cnf, written', () => {
-  test('a key goes as its thumbprint, with that of the certificate where there is one', () => {
+  test('a key goes as its thumbprint, and a certificate as its own alone, which asks for no DPoP proof', () => {
     expect(writeConfirmation({ publicKey: holder })).toEqual({ jkt: holder.jkt })
     expect(writeConfirmation({ jkt: holder.jkt, ckt: 'c' })).toEqual({ jkt: holder.jkt })
     expect(writeConfirmation({ x5tS256: X5T })).toEqual({ 'x5t#S256': X5T })
-    expect(writeConfirmation({ publicKey: holder, x5tS256: X5T })).toEqual({ jkt: holder.jkt, 'x5t#S256': X5T })
+    expect(writeConfirmation({ publicKey: holder, x5tS256: X5T })).toEqual({ 'x5t#S256': X5T })
+    const both = { jkt: holder.jkt, 'x5t#S256': X5T }
+    expect(writeConfirmation({ publicKey: holder, jkt: holder.jkt, x5tS256: X5T })).toEqual(both)
     expect(writeConfirmation({ publicKey: holder, ckt: 'c' })).toEqual({ jkt: holder.jkt })
   })
 
