@@ -4,7 +4,9 @@ import process from 'node:process'
 // Prints the one line that says how many tests passed, and exits as the tests did.
 const [file = '', code = '1'] = process.argv.slice(2)
 try {
-  const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(readFileSync(file, 'utf8')) as {
+  const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  ) as {
     [count: string]: number
   }
   // A suite that did not load has no failed test of its own, and has failed.

@@ -45,7 +45,15 @@ await writeFolder('dev', { host: '127.0.0.1', port: 8080, tlsPort: 8443 })
   const token = run('cat', ['dev/subject.jwt'])
   const translated = execFileSync(
     process.execPath,
-    ['node_modules/dragoman/bin/dragoman.mjs', 'translate', '--config', 'dev/dragoman.yaml', '--profile', 'jwt-to-cwt', '--json'],
+    [
+      'node_modules/dragoman/bin/dragoman.mjs',
+      'translate',
+      '--config',
+      'dev/dragoman.yaml',
+      '--profile',
+      'jwt-to-cwt',
+      '--json',
+    ],
     { cwd: folder, encoding: 'utf8', input: token },
   )
   const { answer } = JSON.parse(translated) as { answer: { issued_token_type: string } }
