@@ -1,4 +1,5 @@
 import type { LookupAddress } from 'node:dns'
+import { setGlobalProxyFromEnv } from 'node:http'
 import { createServer, type LookupFunction } from 'node:net'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -79,11 +80,11 @@ describe('a fetch', () => {
   })
 
   it('goes past a proxy that the environment names', async () => {
-    vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:9')
-    vi.stubEnv('NODE_USE_ENV_PROXY', '1')
-    onTestFinished(() => void vi.unstubAllEnvs())
+    const proxy = await httpServer(status(502))
+    onTestFinished(setGlobalProxyFromEnv({ HTTP_PROXY: proxy.origin, NO_PROXY: '' }))
     const server = await httpServer(json({}))
     expect((await fetch(server.origin, OPTIONS)).status).toBe(200)
+    expect(proxy.requests).toHaveLength(0)
   })
 
   it.each([201, 203, 204, 206, 400, 401, 404, 429, 500, 503])('refuses the status %i', async (code) => {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { TrustedIssuer } from '../../src/core/trust.ts'
-import { createFetcher, createTrust, type FetchEntry, type IssuerEntry } from '../../src/trust/index.ts'
+import { createFetcher, createTrust, type Fetch, type FetchEntry, type IssuerEntry } from '../../src/trust/index.ts'
 import { NOW, type TestKey, testKey } from '../support/jwt.ts'
 import {
   changingServer,
@@ -28,8 +28,12 @@ const unavailable = (retryAfter: number, reason?: string) =>
   })
 
 /** An issuer behind a URL, with a clock that the test sets. */
-function issuerAt(entry: Omit<IssuerEntry, 'subjects' | 'issuer'> & { issuer?: string }, files: string | undefined) {
+function issuerAt(
+  entry: Omit<IssuerEntry, 'subjects' | 'issuer'> & { issuer?: string },
+  { files = '', fetch = createFetcher() }: { files?: string; fetch?: Fetch } = {},
+) {
   const clock = { now: NOW }
+  const fetched: string[] = []
   const trust = createTrust(
     [
       {
@@ -39,13 +43,21 @@ function issuerAt(entry: Omit<IssuerEntry, 'subjects' | 'issuer'> & { issuer?: s
         fetch: { allow_private_addresses: true, ...entry.fetch },
       },
     ],
-    { fetch: createFetcher(), clock: () => clock.now, readFile: () => Buffer.from(files ?? '') },
+    {
+      clock: () => clock.now,
+      readFile: () => Buffer.from(files),
+      fetch(url, options) {
+        fetched.push(url)
+        return fetch(url, options)
+      },
+    },
   )
   const [issuer] = trust.all()
   if (!issuer) throw new TypeError('no issuer')
   return {
     clock,
     issuer,
+    fetched,
     status: () => trust.status()[0],
     kids: (kid?: string): Promise<readonly (string | undefined)[]> => kidsOf(issuer, clock.now, kid),
   }
@@ -57,7 +69,7 @@ async function kidsOf({ anchor }: TrustedIssuer, now: number, kid?: string) {
 
 async function remote(handler: Handler, fetch: FetchEntry = {}) {
   const server = await changingServer(handler)
-  const issuer = issuerAt({ jwks_uri: `${server.origin}/keys`, fetch }, undefined)
+  const issuer = issuerAt({ jwks_uri: `${server.origin}/keys`, fetch })
   return { server, ...issuer }
 }
 
@@ -154,6 +166,15 @@ describe('keys behind a URL', () => {
   })
 })
 
+describe('a set with a broken key', () => {
+  it('serves the others: RFC 7517 §5 has it passed over', async () => {
+    const broken = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA', kid: 'broken' }
+    const { kids } = await remote(json({ keys: [broken, ...setOf(['a', A]).keys] }))
+    expect(await kids('a')).toEqual(['a'])
+    expect(await kids('broken')).toEqual([])
+  })
+})
+
 describe('ETag and epoch', () => {
   const tagged =
     (tag: string, set: unknown): Handler =>
@@ -202,6 +223,18 @@ describe('ETag and epoch', () => {
     clock.now += 1
     await expect(kids('a')).rejects.toThrow(unavailable(2, 'status'))
   })
+
+  it('a 304 from a fetch of somebody else’s making is none either', async () => {
+    const fetch: Fetch = async () => ({ status: 304, body: Buffer.alloc(0), etag: undefined, maxAge: undefined })
+    const { kids } = issuerAt({ jwks_uri: 'https://issuer.example/keys' }, { fetch })
+    await expect(kids('a')).rejects.toThrow(unavailable(1, 'status'))
+  })
+
+  it('a fetch that fails in a way of its own is a failure like any other, and says nothing', async () => {
+    const fetch: Fetch = () => Promise.reject(new Error('secret'))
+    const { kids } = issuerAt({ jwks_uri: 'https://issuer.example/keys' }, { fetch })
+    await expect(kids('a')).rejects.toThrow(unavailable(1, 'failed'))
+  })
 })
 
 describe('T-15 an outage', () => {
@@ -231,21 +264,21 @@ describe('T-15 an outage', () => {
   })
 
   it('is waited for once: then stale keys are answered at once, with one try for each cooldown', async () => {
-    const { server, clock, kids, issuer, status: state } = await remote(json(setOf(['a', A])))
+    const { server, clock, kids, issuer, fetched, status: state } = await remote(json(setOf(['a', A])))
     await kids('a')
     server.answer(status(503))
     clock.now += 301
     const first = issuer.anchor.keys({ kid: 'a' }, clock.now)
     expect(first).toBeInstanceOf(Promise)
     expect(await first).toHaveLength(1)
-    expect(server.requests).toHaveLength(2)
-    for (let n = 0; n < 20; n += 1) expect(issuer.anchor.keys({ kid: 'a' }, clock.now)).not.toBeInstanceOf(Promise)
-    expect(server.requests).toHaveLength(2)
-    clock.now += 1
-    for (let n = 0; n < 20; n += 1) expect(issuer.anchor.keys({ kid: 'a' }, clock.now)).not.toBeInstanceOf(Promise)
+    expect(fetched).toHaveLength(2)
+    for (const seconds of [0, 1]) {
+      clock.now += seconds
+      for (let n = 0; n < 20; n += 1) expect(issuer.anchor.keys({ kid: 'a' }, clock.now)).not.toBeInstanceOf(Promise)
+      expect(fetched).toHaveLength(2 + seconds)
+    }
     await server.arrived(3)
     await settled(() => state()?.lastError === 'status')
-    expect(server.requests).toHaveLength(3)
   })
 
   it('doubles the cooldown up to a minute, and starts from a second again after a success', async () => {
@@ -389,6 +422,24 @@ describe('an unknown kid', () => {
     expect(await kids('b')).toEqual(['b'])
   })
 
+  it('that cannot be asked for yet during an outage spends nothing', async () => {
+    const { server, clock, kids, fetched } = await remote(json(setOf(['a', A])))
+    await kids('a')
+    server.answer(status(503))
+    clock.now += 1000
+    for (const wait of [1, 2, 4, 8, 16, 32]) {
+      await kids('x').catch(() => {})
+      clock.now += wait
+    }
+    await kids('a')
+    await settled(() => fetched.length === 8)
+    clock.now += 59
+    await expect(kids('b')).rejects.toThrow(unavailable(1))
+    server.answer(json(setOf(['b', B])))
+    clock.now += 1
+    expect(await kids('b')).toEqual(['b'])
+  })
+
   it('stays within its budget during an outage', async () => {
     const { server, clock, kids } = await remote(json(setOf(['a', A])))
     await kids('a')
@@ -412,7 +463,7 @@ describe('MD-10, MD-11 discovery', () => {
       if (document) document(request, response)
       else status(404, 'secret upstream page')(request, response)
     })
-    const issuer = issuerAt({ issuer: `${server.origin}${path}`, discovery: true }, undefined)
+    const issuer = issuerAt({ issuer: `${server.origin}${path}`, discovery: true })
     return { server, ...issuer, paths: () => server.requests.map(({ url }) => url) }
   }
 
@@ -526,9 +577,9 @@ describe('TLS', () => {
     const issuer = webAuthority()
     const server = await httpsServer(json(setOf(['a', A])), { issuer })
     const entry = { jwks_uri: `${server.origin}/keys`, fetch: { certificate_authority_file: 'ca.pem' } }
-    expect(await issuerAt(entry, issuer.pem).kids('a')).toEqual(['a'])
-    await expect(issuerAt(entry, webAuthority('Other').pem).kids('a')).rejects.toThrow(unavailable(1, 'TLS'))
-    await expect(issuerAt({ jwks_uri: entry.jwks_uri }, undefined).kids('a')).rejects.toThrow(unavailable(1, 'TLS'))
+    expect(await issuerAt(entry, { files: issuer.pem }).kids('a')).toEqual(['a'])
+    await expect(issuerAt(entry, { files: webAuthority('Other').pem }).kids('a')).rejects.toThrow(unavailable(1, 'TLS'))
+    await expect(issuerAt({ jwks_uri: entry.jwks_uri }).kids('a')).rejects.toThrow(unavailable(1, 'TLS'))
   })
 })
 
