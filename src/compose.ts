@@ -4,15 +4,21 @@ import { dirname, resolve } from 'node:path'
 import process from 'node:process'
 import { auditToFile, auditToStream } from './audit/index.ts'
 import { builtin, extended } from './catalog.ts'
-import { readConfiguration } from './config/read.ts'
+import { configurationCheck, readConfiguration } from './config/read.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
 import type { Configuration, ListenerEntry, TenantEntry } from './config/types.ts'
 import type { AuditSink } from './core/audit.ts'
+import { type Carry, newCarry } from './core/carry.ts'
 import type { Catalog } from './core/catalog.ts'
+import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
 import { createHttp } from './gateway/gateway.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
+import { type Counters, newCounters } from './gateway/metrics.ts'
+import type { GatewayTenant } from './gateway/tenant.ts'
+import type { Check } from './profiles/check.ts'
+import { profileCheck } from './profiles/load.ts'
 import { rollingNonces } from './proofs/index.ts'
 import { createFetcher, type Fetch } from './trust/index.ts'
 import { version } from './version.ts'
@@ -20,19 +26,30 @@ import { version } from './version.ts'
 /** A gateway: its tenants, their HTTP side, and the exchange itself for who has no need of HTTP. */
 export interface Gateway {
   readonly tenants: readonly Tenant[]
-  /** What an operator should know before it starts, a sentence each. */
+  /** What an operator should know of the configuration, a sentence each. */
   readonly warnings: readonly string[]
   /** The HTTP side, for `inject` in tests. */
-  readonly http: Awaited<ReturnType<typeof createHttp>>
+  readonly http: Http
+  /** Which reading of the configuration is in force: 1 at start, one more with each reload that succeeded. */
+  readonly generation: number
   /** One exchange without HTTP. `tenant` is the only one by default. */
   exchange(request: TokenRequest, tenant?: string): Promise<ExchangeResult>
   /** Opens the configured listeners. Resolves with their base URLs. */
   listen(): Promise<readonly string[]>
+  /**
+   * Reads the configuration and its profiles anew, checks them whole and puts them in force at once; exchanges under way
+   * end as they began. What is remembered stays: uses, keys made at start, keys fetched from issuers.
+   *
+   * @throws {@link DragomanError} when anything in it cannot work; then what was in force stays in force, whole
+   */
+  reload(): Promise<void>
   /** Opens audit files again, after a log rotation. */
   reopen(): void
   /** Answers what is under way, then ends. */
   close(): Promise<void>
 }
+
+type Http = Awaited<ReturnType<typeof createHttp>>
 
 /** What a gateway has from its surroundings. */
 export interface GatewayOptions extends Partial<Catalog> {
@@ -47,6 +64,15 @@ export interface GatewayOptions extends Partial<Catalog> {
   readonly log?: (event: string, detail: { readonly [name: string]: unknown }) => void
 }
 
+/** One reading of the configuration, put together. */
+interface Generation {
+  readonly configuration: Configuration
+  readonly tenants: readonly Tenant[]
+  readonly http: Http
+  readonly carries: ReadonlyMap<string, Carry>
+  readonly sinks: ReadonlySet<AuditSink>
+}
+
 /**
  * Makes a gateway of a configuration, checked whole: what is wrong in it, or in a profile, is thrown here and never met by
  * a request. Codecs, stages, client methods and proofs of your own go into `options`, beside the built-in ones.
@@ -57,61 +83,125 @@ export async function createGateway(
   configuration: string | Configuration,
   options: GatewayOptions = {},
 ): Promise<Gateway> {
-  const read = typeof configuration === 'string' ? readConfiguration(configuration) : configuration
-  const clock = options.clock ?? (() => Date.now() / 1000)
-  const random = options.random ?? randomBytes
-  const sinks: AuditSink[] = []
-  const made: { tenant: Tenant; nonces: ReturnType<typeof rollingNonces> | undefined }[] = []
-  for (const entry of read.tenants) {
-    const nonces = entry.dpop_nonce === true ? rollingNonces(random(32)) : undefined
-    const tenant = await createTenant(entry, read, {
-      catalog: extended(builtin({ nonces, x509: x509Options(entry) }), options),
-      clock,
-      random,
-      fetch: options.fetch ?? createFetcher(),
-      env: options.env ?? process.env,
-      audit(file) {
-        const sink = options.audit?.(entry.name, file) ?? defaultAudit(file)
-        sinks.push(sink)
-        return sink
-      },
-    })
-    made.push({ tenant, nonces })
-  }
-  const tenants = made.map(({ tenant }) => tenant)
-  const mutualTls = read.listeners.some(({ tls }) => tls !== undefined)
-  const http = await createHttp(
-    made.map(({ tenant, nonces }) => ({
-      services: tenant.services,
-      limits: tenant.limits,
-      mutualTls,
-      nonces,
-      issuers: tenant.issuers,
-    })),
-    { exchange: exchangeToken, recordRefusal, version: version(), log: options.log },
-  )
+  const counters = newCounters()
+  const checks = { configuration: configurationCheck(), profile: profileCheck(extended(builtin(), options)) }
+  const read = () =>
+    typeof configuration === 'string' ? readConfiguration(configuration, checks.configuration) : configuration
+  let current = await generationOf(read(), options, { counters, check: checks.profile }, undefined)
   let listening: Listening | undefined
+  let reloading: Promise<void> = Promise.resolve()
+  counters.generation(1)
+
+  async function replace(): Promise<void> {
+    try {
+      const next = read()
+      assertSameListeners(current.configuration, next)
+      const before = current
+      current = await generationOf(next, options, { counters, check: checks.profile }, before)
+      counters.reloaded(true)
+      for (const sink of before.sinks) if (!current.sinks.has(sink)) await sink.close?.()
+    } catch (error) {
+      counters.reloaded(false)
+      throw error
+    }
+  }
+
   return {
-    tenants,
-    warnings: [...tenants.flatMap(({ warnings }) => warnings), ...plainListeners(read.listeners)],
-    http,
+    get tenants() {
+      return current.tenants
+    },
+    get warnings() {
+      const { tenants, configuration: now } = current
+      return [...tenants.flatMap(({ warnings }) => warnings), ...plainListeners(now.listeners)]
+    },
+    get http() {
+      return current.http
+    },
+    get generation() {
+      return counters.current
+    },
     exchange(request, name) {
+      const { tenants } = current
       const tenant = name === undefined && tenants.length === 1 ? tenants[0] : tenants.find((one) => one.name === name)
       if (tenant === undefined) throw new TypeError('the name of a tenant')
       return exchangeToken(request, tenant.services)
     },
     async listen() {
-      listening = await listen(http, settingsOf(read))
+      const served = {
+        routing: (...call: Parameters<Http['routing']>) => current.http.routing(...call),
+        close: () => current.http.close(),
+      }
+      listening = await listen(served, settingsOf(current.configuration))
       return listening.addresses
     },
+    reload() {
+      // One at a time, so that the last one asked for is the one in force.
+      reloading = reloading.then(replace, replace)
+      return reloading
+    },
     reopen() {
-      for (const sink of sinks) sink.reopen?.()
+      for (const sink of current.sinks) sink.reopen?.()
     },
     async close() {
-      await (listening ? listening.close() : http.close())
-      for (const sink of sinks) await sink.close?.()
+      await (listening ? listening.close() : current.http.close())
+      for (const sink of current.sinks) await sink.close?.()
     },
   }
+}
+
+async function generationOf(
+  configuration: Configuration,
+  options: GatewayOptions,
+  { counters, check }: { readonly counters: Counters; readonly check: Check },
+  before: Generation | undefined,
+): Promise<Generation> {
+  const clock = options.clock ?? (() => Date.now() / 1000)
+  const random = options.random ?? randomBytes
+  const sinks = new Set<AuditSink>()
+  const carries = new Map<string, Carry>()
+  const mutualTls = configuration.listeners.some(({ tls }) => tls !== undefined)
+  const tenants: Tenant[] = []
+  const served: GatewayTenant[] = []
+  for (const entry of configuration.tenants) {
+    // By its issuer, so that a tenant that takes over the name of another inherits nothing of it.
+    const carry = newCarry(before?.carries.get(entry.issuer))
+    carries.set(entry.issuer, carry)
+    const nonces = entry.dpop_nonce === true ? carry.take('nonces', () => rollingNonces(random(32))) : undefined
+    const tenant = await createTenant(entry, configuration, {
+      catalog: extended(builtin({ nonces, x509: x509Options(entry) }), options),
+      check,
+      clock,
+      random,
+      carry,
+      fetch: options.fetch ?? createFetcher(),
+      env: options.env ?? process.env,
+      audit(file) {
+        const make = () => options.audit?.(entry.name, file) ?? defaultAudit(file)
+        const sink = carry.take(JSON.stringify(['audit', file]), make)
+        sinks.add(sink)
+        return sink
+      },
+    })
+    tenants.push(tenant)
+    const { services, limits, issuers } = tenant
+    served.push({ services, limits, mutualTls, nonces, issuers })
+  }
+  const http = await createHttp(served, {
+    exchange: exchangeToken,
+    recordRefusal,
+    version: version(),
+    log: options.log,
+    counters,
+  })
+  return { configuration, tenants, http, carries, sinks }
+}
+
+/** Listeners are opened once: a reload cannot move them, and must not seem to. */
+function assertSameListeners(before: Configuration, { file, listeners }: Configuration): void {
+  if (JSON.stringify(before.listeners) === JSON.stringify(listeners)) return
+  throw new DragomanError('ERR_PROFILE_OPTION', {
+    detail: { file, path: 'listeners', expected: 'the listeners as they were at start; to change them, start anew' },
+  })
 }
 
 const x509Options = ({ x509 = {} }: TenantEntry) => ({

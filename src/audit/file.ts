@@ -1,48 +1,69 @@
-import { appendFile, close, open, openSync } from 'node:fs'
+import { close, open, openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import type { AuditSink } from '../core/audit.ts'
 import { DragomanError } from '../core/errors.ts'
 import { lineOf } from './line.ts'
 
-const append = promisify(appendFile)
 const openFile = promisify(open)
 const closeFile = promisify(close)
 
-// Records that may wait for the disk. Each has about 1 KiB.
+/** Writes what it can of `bytes`, from `offset`, and resolves with how many it were. A disk that fills up takes some. */
+export type WriteSome = (descriptor: number, bytes: Uint8Array, offset: number) => Promise<number>
+
+const toDisk: WriteSome = (descriptor, bytes, offset) =>
+  new Promise((resolve, reject) => {
+    write(descriptor, bytes, offset, (error, written) => (error ? reject(error) : resolve(written)))
+  })
+
+// Records that may wait for the disk. Each has about 1 KiB. Beyond it nothing more is exchanged.
 const MAX_WAITING = 65_536
+// Refusals leave records too: beyond this nothing is kept for a disk that does not come back.
+const LAST_WAITING = 2 * MAX_WAITING
 // Records wait this long for others, since a write costs about as much as a fifth of an exchange. Nobody waits with them.
 const GROUP_MILLISECONDS = 5
 // Readable by its owner and group only: subjects may stand in it.
 const MODE = 0o640
 
+const NOTHING = Buffer.alloc(0)
+const LINE_FEED = 0x0a
+
 /**
  * Appends records to a file, one JSON line each; those of 5 milliseconds in one write.
  *
  * Not healthy, so that nothing more is exchanged, when a write has failed and until one succeeds again, or when more than
- * 65,536 records wait. `reopen` opens the path again: call it after a log rotation moved the file away. `close` resolves
- * when everything is written. Does NOT call fsync: a crash of the machine, not of the process, can lose the last records.
+ * 65,536 records wait. What could not be written stays first in line, to the byte: a disk that was full for a while leaves
+ * no broken line. `reopen` opens the path again: call it after a log rotation moved the file away. `close` resolves when
+ * everything is written. Does NOT call fsync: a crash of the machine, not of the process, can lose the last records.
+ *
+ * `write` throws where the record would be lost: after `close`, or when 131,072 of them wait. `close` rejects if some were.
  *
  * @throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE` when the file cannot be opened at start
  */
-export function auditToFile(path: string): AuditSink {
+export function auditToFile(path: string, { write = toDisk }: { write?: WriteSome } = {}): AuditSink {
   let descriptor = openNow(path)
   let waiting: string[] = []
+  // On its way: the records, as bytes, and how many of these have arrived.
+  let batch = { bytes: NOTHING, records: 0, arrived: 0 }
   let busy: Promise<void> | undefined
+  let closed: Promise<void> | undefined
   let failed = false
   let moved = false
 
+  const left = (): number => waiting.length + batch.records
+
   async function drain(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, GROUP_MILLISECONDS))
-    const lines = waiting
-    waiting = []
     try {
       if (moved) await follow()
-      if (lines.length > 0) await append(descriptor, lines.join(''))
+      if (batch.records === 0) {
+        batch = { bytes: Buffer.from(waiting.join('')), records: waiting.length, arrived: 0 }
+        waiting = []
+      }
+      while (batch.arrived < batch.bytes.length) batch.arrived += await write(descriptor, batch.bytes, batch.arrived)
+      batch = { bytes: NOTHING, records: 0, arrived: 0 }
       failed = false
     } catch {
-      // What could not be written stays first in line; the gateway stops exchanging meanwhile.
       failed = true
-      waiting = [...lines, ...waiting]
     }
   }
 
@@ -51,35 +72,47 @@ export function auditToFile(path: string): AuditSink {
     moved = false
     const before = descriptor
     descriptor = next
+    // A line that was cut off in the file before is written whole in this one.
+    const { bytes, arrived } = batch
+    batch.arrived = arrived === 0 ? 0 : bytes.lastIndexOf(LINE_FEED, arrived - 1) + 1
     await closeFile(before)
   }
 
   function flush(): Promise<void> {
     busy ??= drain().finally(() => {
       busy = undefined
-      if (!failed && (waiting.length > 0 || moved)) void flush()
+      if (!failed && (left() > 0 || moved)) void flush()
     })
     return busy
   }
 
+  async function end(): Promise<void> {
+    do await flush()
+    while (busy !== undefined)
+    await closeFile(descriptor)
+    if (left() > 0) throw unavailable(path, { lost: left() })
+  }
+
   return {
     write(record) {
+      if (closed !== undefined || left() >= LAST_WAITING) throw unavailable(path)
       waiting.push(lineOf(record))
       void flush()
     },
     healthy() {
+      if (closed !== undefined) return false
       // Tried again when somebody asks, so that a disk with room again is noticed without a timer.
       if (failed) void flush()
-      return !failed && waiting.length < MAX_WAITING
+      return !failed && left() < MAX_WAITING
     },
     reopen() {
+      if (closed !== undefined) return
       moved = true
       void flush()
     },
-    async close() {
-      do await flush()
-      while (busy !== undefined)
-      await closeFile(descriptor)
+    close() {
+      closed ??= end()
+      return closed
     },
   }
 }
@@ -88,9 +121,12 @@ function openNow(path: string): number {
   try {
     return openSync(path, 'a', MODE)
   } catch (cause) {
-    throw new DragomanError('ERR_AUDIT_UNAVAILABLE', {
-      cause,
-      detail: { expected: 'a file that can be appended to', file: path },
-    })
+    throw unavailable(path, {}, cause)
   }
 }
+
+const unavailable = (path: string, more: { readonly lost?: number } = {}, cause?: unknown): DragomanError =>
+  new DragomanError('ERR_AUDIT_UNAVAILABLE', {
+    cause,
+    detail: { expected: 'a file that can be appended to', file: path, ...more },
+  })

@@ -1,4 +1,9 @@
 import type { AuditRecord } from '../core/audit.ts'
 
-/** One record as one line of JSON, `undefined` members left out. JSON escapes every line break inside. */
-export const lineOf = (record: AuditRecord): string => `${JSON.stringify(record)}\n`
+// JSON escapes the line breaks of ASCII. These are left over: some readers split lines at them, and terminals obey some.
+const BREAKS = /[\u007f-\u009f\u2028\u2029]/g
+
+/** One record as one line of JSON, `undefined` members left out. No character inside it ends a line for any reader. */
+export const lineOf = (record: AuditRecord): string => `${JSON.stringify(record).replace(BREAKS, escaped)}\n`
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { createGateway } from '../index.ts'
+import { createGateway, type Gateway } from '../compose.ts'
+import { describeFailure } from './describe.ts'
 import { type Command, exit, type Io, UsageError } from './io.ts'
 
 /** `dragoman serve`: runs the gateway from a configuration file until it is told to stop. */
@@ -21,17 +22,36 @@ export const serveCommand: Command = {
   },
 }
 
-/** Resolves after SIGINT or SIGTERM, when what was in flight is answered; SIGHUP opens the audit file again. */
-export function untilStopped(gateway: { close(): Promise<void>; reopen(): void }, io: Io): Promise<void> {
+/**
+ * Resolves after SIGINT or SIGTERM, when what was in flight is answered. SIGHUP opens the audit file again and reads the
+ * configuration anew; a bad one is told of and leaves the old one in force.
+ */
+export function untilStopped(
+  gateway: Pick<Gateway, 'close' | 'generation' | 'reload' | 'reopen' | 'warnings'>,
+  io: Io,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const reopen = () => gateway.reopen()
+    const hangUp = () => {
+      gateway.reopen()
+      gateway.reload().then(
+        () => {
+          for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
+          io.error(`configuration ${gateway.generation} is in force\n`)
+        },
+        (error: unknown) => {
+          io.error(
+            `configuration ${gateway.generation} stays in force; the new one cannot work:\n${describeFailure(error)}\n`,
+          )
+        },
+      )
+    }
     const stop = () => {
-      process.off('SIGHUP', reopen)
+      process.off('SIGHUP', hangUp)
       io.error('stopping\n')
       gateway.close().then(resolve, reject)
     }
     process.once('SIGINT', stop)
     process.once('SIGTERM', stop)
-    process.on('SIGHUP', reopen)
+    process.on('SIGHUP', hangUp)
   })
 }

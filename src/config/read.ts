@@ -1,18 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { DragomanError } from '../core/errors.ts'
-import { checkFor } from '../profiles/check.ts'
-import { type Path, type Problem, readSource, type Source } from '../profiles/source.ts'
+import { type Check, checkFor } from '../profiles/check.ts'
+import { type Path, type Problem, readSource, type Source, type SourceFile } from '../profiles/source.ts'
 import { configurationSchema } from './schema.ts'
 import type { Configuration, ListenerEntry, TenantEntry } from './types.ts'
 
 const DEFAULT_LISTENER: ListenerEntry = { host: '127.0.0.1', port: 8080 }
+
+/** The check of a configuration against its schema; takes some 20 milliseconds to make, so that a reload keeps it. */
+export const configurationCheck = (): Check => checkFor(configurationSchema)
 
 /**
  * Reads a configuration file and checks it against its schema. Reads no other file: {@link createTenant} does.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_SYNTAX`, `ERR_PROFILE_SCHEMA`, with file, line, column, path and what would be right
  */
-export function readConfiguration(file: string): Configuration {
+export function readConfiguration(file: string, check: Check = configurationCheck()): Configuration {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -22,13 +25,13 @@ export function readConfiguration(file: string): Configuration {
       detail: { file, expected: 'a configuration file that can be read' },
     })
   }
-  return configurationOf({ file, text })
+  return configurationOf({ file, text }, check)
 }
 
 /** {@link readConfiguration} for text that is at hand. */
-export function configurationOf({ file, text }: { readonly file: string; readonly text: string }): Configuration {
+export function configurationOf({ file, text }: SourceFile, check: Check = configurationCheck()): Configuration {
   const source = readSource({ file, text })
-  const problems = checkFor(configurationSchema)(source.value)
+  const problems = check(source.value)
   if (problems.length > 0) throw source.refuse(problems)
   const document = source.value as { listeners?: ListenerEntry[]; tenants?: TenantEntry[] } & Omit<TenantEntry, 'name'>
   const { listeners = [DEFAULT_LISTENER], tenants, ...plain } = document

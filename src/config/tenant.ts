@@ -2,11 +2,13 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { algorithmNames } from '../core/algorithms.ts'
 import type { AuditSink } from '../core/audit.ts'
+import type { Carry } from '../core/carry.ts'
 import type { Catalog } from '../core/catalog.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import { type Danger, dangers, type Profile } from '../core/profile.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
+import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
 import type { SourceFile } from '../profiles/source.ts'
 import { memoryReplay } from '../stores/memory.ts'
@@ -28,8 +30,12 @@ export interface Tenant {
 /** What tenants share with their process, and tests replace. */
 export interface TenantTools {
   readonly catalog: Catalog
+  /** Checks profiles against the schema of the catalog. */
+  readonly check: Check
   /** Seconds since the epoch. */
   readonly clock: () => number
+  /** What outlives a reload of this tenant. */
+  readonly carry: Carry
   readonly random: (bytes: number) => Uint8Array
   readonly fetch: Fetch
   readonly env: { readonly [name: string]: string | undefined }
@@ -58,8 +64,9 @@ export async function createTenant(
   const keys = await createKeyStore(entry.keys.map(keyOptions), {
     readFile: (name) => files.readFile(name).toString('utf8'),
     now: Math.floor(tools.clock()),
+    carry: tools.carry,
   })
-  const trustTools = { ...files, fetch: tools.fetch, clock: tools.clock }
+  const trustTools = { ...files, fetch: tools.fetch, clock: tools.clock, carry: tools.carry }
   const trust = createTrust(entry.issuers ?? [], trustTools, [selfIssuer(issuer, keys)])
   const clients = loadClients(entry.clients ?? [], { ...trustTools, env: tools.env })
   const secrets = loadSecrets(entry.secrets ?? [], { ...files, env: tools.env })
@@ -68,6 +75,7 @@ export async function createTenant(
     tokenEndpoint,
     clockSkew,
     catalog: tools.catalog,
+    check: tools.check,
     keys,
     keyNames: entry.keys.map(({ name }) => name),
     issuers: (entry.issuers ?? []).map((trusted) => trusted.issuer),
@@ -94,7 +102,8 @@ export async function createTenant(
       profiles,
       trust,
       keys,
-      replay: memoryReplay(entry.replay),
+      // Carried whatever its capacity: what was used stays used.
+      replay: tools.carry.take('replay', () => memoryReplay(entry.replay)),
       audit: tools.audit(file === undefined ? undefined : resolve(folder, file)),
     },
     warnings: [...profiles.all.flatMap(dangersOf), ...inlineSecrets(entry)],

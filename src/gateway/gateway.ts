@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { DragomanError, type ErrorCode } from '../core/errors.ts'
 import { certificates, coseKeys, jwks, metadata } from './documents.ts'
 import { type GuessLimits, guessLimiter } from './guess.ts'
-import { metricsOf } from './metrics.ts'
+import { type Counters, metricsOf, newCounters } from './metrics.ts'
 import { OPERATIONS, operations } from './operations.ts'
 import { type Answer, type AnswerContext, failure, publicDocument, send } from './reply.ts'
 import { type GatewayTenant, type Paths, type Site, siteOf } from './tenant.ts'
@@ -13,8 +13,8 @@ export interface HttpOptions extends TokenOptions {
   readonly version: string
   readonly turns?: TurnLimits | undefined
   readonly guesses?: GuessLimits | undefined
-  /** Adds memory, event loop and garbage collection to the metrics. Default: yes. */
-  readonly processMetrics?: boolean | undefined
+  /** What has been counted so far, by a configuration before this one. Default: nothing. */
+  readonly counters?: Counters | undefined
 }
 
 // Seconds for which keys and metadata may be kept: a key that is published before it signs is known everywhere by then.
@@ -28,7 +28,7 @@ const DOCUMENT_AGE = 300
  */
 export async function createHttp(tenants: readonly GatewayTenant[], options: HttpOptions): Promise<FastifyInstance> {
   const queue = turns(options.turns)
-  const metrics = metricsOf(tenants, queue, options.processMetrics ?? true)
+  const metrics = metricsOf(tenants, queue, options.counters ?? newCounters(false))
   const sites = tenants.map((tenant) => siteOf(tenant, metrics.exchanged, guessLimiter(options.guesses)))
 
   /** Answers a request that comes to no exchange. */

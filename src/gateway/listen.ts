@@ -8,11 +8,16 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
 import { DragomanError, type ErrorCode } from '../core/errors.ts'
 import { OPERATIONS } from './operations.ts'
 import { failure } from './reply.ts'
 import { type TlsSetting, tlsOptions } from './tls.ts'
+
+/** What is served: it may change behind the listeners, which stay. */
+export interface Served {
+  routing(request: IncomingMessage, response: ServerResponse): void
+  close(): PromiseLike<unknown>
+}
 
 /** Where the gateway is reached. */
 export interface ListenerSetting {
@@ -63,7 +68,7 @@ const CLOSING_INTERVAL = 25
  *
  * @throws the error of the operating system when one of them cannot be opened; the others are closed again
  */
-export async function listen(app: FastifyInstance, settings: readonly ListenerSetting[]): Promise<Listening> {
+export async function listen(app: Served, settings: readonly ListenerSetting[]): Promise<Listening> {
   let closing = false
   const servers = settings.map((setting) => {
     const answer = (request: IncomingMessage, response: ServerResponse) => {

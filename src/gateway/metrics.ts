@@ -19,29 +19,75 @@ export interface Metrics {
 const BUCKETS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
 const MICROSECONDS = 1e6
 
-export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, processMetrics: boolean): Metrics {
+/** What is counted as long as the process runs, whichever configuration is in force. */
+export interface Counters {
+  readonly registry: Registry
+  readonly exchanges: Counter<'tenant' | 'profile' | 'result' | 'code'>
+  readonly duration: Histogram<'tenant' | 'profile'>
+  readonly away: Counter<'code'>
+  /** Which reading of the configuration is in force. */
+  readonly current: number
+  generation(number: number): void
+  /** A reload has succeeded, and there is one generation more; or it has failed. */
+  reloaded(succeeded: boolean): void
+}
+
+export function newCounters(processMetrics = true): Counters {
   const registry = new Registry()
   const registers = [registry]
   if (processMetrics) collectDefaultMetrics({ register: registry })
-  const exchanges = new Counter({
-    name: 'dragoman_exchanges_total',
-    help: 'Token exchanges, by how they ended',
-    labelNames: ['tenant', 'profile', 'result', 'code'],
+  const generation = new Gauge({
+    name: 'dragoman_config_generation',
+    help: 'Which reading of the configuration is in force: 1 at start, one more with each reload',
     registers,
   })
-  const duration = new Histogram({
-    name: 'dragoman_exchange_duration_seconds',
-    help: 'Time from the parsed request to its answer',
-    labelNames: ['tenant', 'profile'],
-    buckets: BUCKETS,
+  const reloads = new Counter({
+    name: 'dragoman_config_reloads_total',
+    help: 'Reloads of the configuration, by how they ended; one that failed leaves the old one in force',
+    labelNames: ['result'],
     registers,
   })
-  const away = new Counter({
-    name: 'dragoman_requests_turned_away_total',
-    help: 'Requests that came to no exchange: wrong path or method, no room',
-    labelNames: ['code'],
-    registers,
-  })
+  let current = 0
+  const set = (number: number) => {
+    current = number
+    generation.set(number)
+  }
+  return {
+    registry,
+    exchanges: new Counter({
+      name: 'dragoman_exchanges_total',
+      help: 'Token exchanges, by how they ended',
+      labelNames: ['tenant', 'profile', 'result', 'code'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'dragoman_exchange_duration_seconds',
+      help: 'Time from the parsed request to its answer',
+      labelNames: ['tenant', 'profile'],
+      buckets: BUCKETS,
+      registers,
+    }),
+    away: new Counter({
+      name: 'dragoman_requests_turned_away_total',
+      help: 'Requests that came to no exchange: wrong path or method, no room',
+      labelNames: ['code'],
+      registers,
+    }),
+    get current() {
+      return current
+    },
+    generation: set,
+    reloaded(succeeded) {
+      reloads.inc({ result: succeeded ? 'succeeded' : 'failed' })
+      if (succeeded) set(current + 1)
+    },
+  }
+}
+
+export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, counters: Counters): Metrics {
+  const { exchanges, duration, away } = counters
+  // What is read of this configuration's tenants ends with it.
+  const registry = new Registry()
   collected(registry, tenants, turns)
 
   // Looking a child up by its labels costs more than counting.
@@ -61,7 +107,7 @@ export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, proce
       child.time.observe(duration_us / MICROSECONDS)
     },
     turnedAway: (code) => away.inc({ code }),
-    text: () => registry.metrics(),
+    text: async () => `${await counters.registry.metrics()}\n${await registry.metrics()}`,
     contentType: registry.contentType,
   }
 }

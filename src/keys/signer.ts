@@ -21,21 +21,20 @@ export interface Pool {
 export function signingPool({ inPool = MAX_IN_POOL, waiting = MAX_WAITING } = {}): Pool {
   const queue: (() => void)[] = []
   let running = 0
-  const next = () => {
-    running -= 1
-    queue.shift()?.()
-  }
   return {
     async run(work) {
-      if (running >= inPool) {
+      if (running < inPool) running += 1
+      else {
         if (queue.length >= waiting) throw new DragomanError('ERR_OVERLOADED', { detail: { waiting }, retryAfter: 1 })
         await new Promise<void>((resolve) => queue.push(resolve))
       }
-      running += 1
       try {
         return await work()
       } finally {
-        next()
+        // A place is handed over, not given up and taken again: nobody who comes meanwhile gets in between.
+        const next = queue.shift()
+        if (next) next()
+        else running -= 1
       }
     },
   }
@@ -43,7 +42,8 @@ export function signingPool({ inPool = MAX_IN_POOL, waiting = MAX_WAITING } = {}
 
 /**
  * A signer over a private key in this process. Fast algorithms sign at once, slow ones in `pool`.
- * The private key is in the closure alone: nothing returned leads back to it.
+ * The private key is in the closure alone: nothing returned leads back to it. Certificates are copied, each into memory
+ * of its own, since small buffers share theirs with whatever else was read, a key file for one.
  */
 export function signerOf(
   key: KeyObject,
@@ -56,7 +56,7 @@ export function signerOf(
     kid: kid ?? shown.jkt,
     algorithm,
     publicKey: shown,
-    chain,
+    chain: Object.freeze(chain.map((der) => Uint8Array.from(der))),
     sign: algorithm.slow
       ? (data: Uint8Array) => pool.run(() => signAsync(algorithm, form, data))
       : (data: Uint8Array) => signSync(algorithm, form, data),

@@ -1,5 +1,6 @@
 import type { Algorithm } from '../core/algorithms.ts'
 import { algorithmNamed, algorithms as allAlgorithms } from '../core/algorithms.ts'
+import type { Carry } from '../core/carry.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { KeyHint, KeyStore, VerificationKey } from '../core/keys.ts'
 import type { Anchor, Authorities, TrustedIssuer, TrustStore } from '../core/trust.ts'
@@ -25,6 +26,8 @@ export interface TrustTools {
   /** Seconds since the epoch. */
   readonly clock: () => number
   readFile(name: string): Buffer
+  /** What outlives a reload; without one everything is made anew. */
+  readonly carry?: Carry | undefined
 }
 
 /** How the keys of one issuer stand. */
@@ -145,7 +148,10 @@ function remoteFor(entry: IssuerEntry, allowed: readonly Algorithm[], tools: Tru
   const file = options.certificate_authority_file
   const certificateAuthority = file === undefined ? undefined : read(file, tools).toString('latin1')
   if (certificateAuthority !== undefined) certificatesIn(certificateAuthority)
-  return remoteKeys({ issuer, uri, options, certificateAuthority, allowed }, tools)
+  // Keys that were fetched go on working when the configuration is read anew while their issuer cannot be reached.
+  const name = JSON.stringify(['remote keys', issuer, uri, options, certificateAuthority, allowed.map((a) => a.name)])
+  const make = () => remoteKeys({ issuer, uri, options, certificateAuthority, allowed }, tools)
+  return tools.carry?.take(name, make) ?? make()
 }
 
 function localKeys(entry: IssuerEntry, allowed: readonly Algorithm[], tools: TrustTools): readonly VerificationKey[] {

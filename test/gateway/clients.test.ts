@@ -64,7 +64,7 @@ async function start(withNonces: boolean): Promise<Listening> {
     },
   )
   records = tenant.records
-  const options = { exchange: exchangeToken, recordRefusal, version: '0', processMetrics: false }
+  const options = { exchange: exchangeToken, recordRefusal, version: '0' }
   const app = await createHttp([{ services: tenant.services, ...(withNonces && { nonces }) }], options)
   return listen(app, [{ host: '127.0.0.1', port: 0 }])
 }

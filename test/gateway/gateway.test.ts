@@ -6,6 +6,7 @@ import type { Services } from '../../src/core/exchange.ts'
 import type { Signer } from '../../src/core/keys.ts'
 import { map } from '../../src/core/value.ts'
 import { createHttp } from '../../src/gateway/gateway.ts'
+import { newCounters } from '../../src/gateway/metrics.ts'
 import { proofMethodsWith } from '../../src/proofs/index.ts'
 import { verificationKeysFromCoseKeySet } from '../../src/wire/cose-key-set.ts'
 import { parsePem } from '../../src/wire/pem.ts'
@@ -40,7 +41,6 @@ const serve = async (...tenants: readonly Partial<Services>[]) => {
     tenants.map((differs) => ({ services: servicesOf(differs) })),
     {
       version: '1.2.3',
-      processMetrics: false,
       recordRefusal: () => {},
       exchange: async (_request, { tenant }) => {
         asked.push(tenant)
@@ -117,7 +117,7 @@ describe('published documents', () => {
 describe('metadata (RFC 8414)', () => {
   const read = async (differs: Partial<Services>, tenant = {}) => {
     const services = servicesOf(differs)
-    const options = { version: '0', processMetrics: false, recordRefusal: () => {}, exchange: async () => RESULT }
+    const options = { version: '0', recordRefusal: () => {}, exchange: async () => RESULT }
     const app = await createHttp([{ services, ...tenant }], options)
     const path = new URL(services.issuer).pathname.replace(/\/$/, '')
     return app.inject(`/.well-known/oauth-authorization-server${path}`)
@@ -237,7 +237,7 @@ describe('tenants', () => {
 
   it('have limits of their own', async () => {
     const small = { bytes: 300, parameters: 4, parameterBytes: 200 }
-    const options = { version: '0', processMetrics: false, recordRefusal: () => {}, exchange: async () => RESULT }
+    const options = { version: '0', recordRefusal: () => {}, exchange: async () => RESULT }
     const tenants = [
       { services: servicesOf(at('eu', 'https://gw.example/eu')), limits: small },
       { services: servicesOf(at('us', 'https://gw.example/us')) },
@@ -327,8 +327,8 @@ describe('the paths of the process', () => {
   })
 
   it('/metrics has those of the process, each gateway its own, unless it is told not to', async () => {
-    const { app } = await http(undefined, { processMetrics: true })
-    await http(undefined, { processMetrics: true })
+    const { app } = await http(undefined, { counters: newCounters(true) })
+    await http(undefined, { counters: newCounters(true) })
     expect((await app.inject('/metrics')).body).toContain('process_cpu_seconds_total')
   })
 })

@@ -266,7 +266,6 @@ describe('the token endpoint, guessing (TR-07, S-11)', () => {
       exchange: async () => throwing('ERR_CLIENT_SECRET')(),
       recordRefusal: () => {},
       version: '0',
-      processMetrics: false,
       guesses,
     })
     const statusAt = async (tenant: string) =>
@@ -298,7 +297,6 @@ describe('the token endpoint with the real recipe and the real client methods', 
       exchange: exchangeToken,
       recordRefusal,
       version: '0',
-      processMetrics: false,
     })
     const post = (differs: Parameters<typeof form>[0], headers = {}) =>
       app.inject({
@@ -407,7 +405,7 @@ describe('the token endpoint with the real recipe and the real client methods', 
         },
       },
     })
-    const options = { exchange: exchangeToken, recordRefusal, version: '0', processMetrics: false }
+    const options = { exchange: exchangeToken, recordRefusal, version: '0' }
     const app = await createHttp([{ services }], options)
     const asked = { subject_token: subjectToken(), subject_token_type: PLAIN, audience: TARGET, client_id: undefined }
     for (const payload of [form({ ...asked, client_secret: undefined }), 'grant_type=x']) {

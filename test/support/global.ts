@@ -1,5 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { WATCHED } from './watch.ts'
 
 /** What must never be in a log, a record or an error, whatever a test did. */
@@ -14,18 +16,22 @@ const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
 ]
 
 export function setup(): void {
-  rmSync(WATCHED, { recursive: true, force: true })
+  process.env[WATCHED] = mkdtempSync(join(tmpdir(), 'dragoman-watched-'))
 }
 
 /** Searches everything that the whole suite wrote. A find fails the run. */
 export function teardown(): void {
-  if (!existsSync(WATCHED)) return
-  for (const name of readdirSync(WATCHED)) {
-    const text = readFileSync(join(WATCHED, name), 'utf8')
-    for (const [what, pattern] of SECRETS) {
-      const found = pattern.exec(text)
-      if (found)
-        throw new Error(`the suite wrote ${what}: ${text.slice(Math.max(0, found.index - 200), found.index + 80)}`)
+  const folder = process.env[WATCHED] ?? ''
+  try {
+    for (const name of readdirSync(folder)) {
+      const text = readFileSync(join(folder, name), 'utf8')
+      for (const [what, pattern] of SECRETS) {
+        const found = pattern.exec(text)
+        if (found)
+          throw new Error(`the suite wrote ${what}: ${text.slice(Math.max(0, found.index - 200), found.index + 80)}`)
+      }
     }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -46,7 +46,6 @@ export async function http(
   const refused: { id: string; code: string }[] = []
   const app = await createHttp([{ services: world(profile()).services, ...tenant }], {
     version: '1.2.3',
-    processMetrics: false,
     ...options,
     exchange: async (request) => {
       asked.push(request)

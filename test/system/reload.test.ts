@@ -1,0 +1,170 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Stage } from '../../src/core/stage.ts'
+import { newWorld, type World } from '../support/world.ts'
+
+const target = 'https://one.beta.example'
+const profile = (lifetime: number | string, more = '') => `name: one
+accept:
+  clients: [demo]
+  subject: { format: jwt, issuers: [https://id.alpha.example]${more} }
+  targets: { allow: [${target}] }
+stages:
+  - gate: {}
+  - validity: { lifetime: ${lifetime} }
+  - format: { to: jwt }
+  - crypto: { key: signing }
+`
+
+/** A stage that lets a test hold an exchange where it is. */
+function gate() {
+  let wait: Promise<void> = Promise.resolve()
+  const entered: (() => void)[] = []
+  const stage: Stage = {
+    name: 'gate',
+    phase: 'meaning',
+    summary: 'waits',
+    schema: { type: 'object' },
+    prepare: () => ({
+      async transform(draft) {
+        for (const resolve of entered.splice(0)) resolve()
+        await wait
+        return draft
+      },
+    }),
+  }
+  return {
+    stage,
+    close() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      wait = promise
+      const inside = new Promise<void>((done) => entered.push(done))
+      return {
+        inside,
+        open: () => {
+          wait = Promise.resolve()
+          resolve()
+        },
+      }
+    },
+  }
+}
+
+let world: World
+const held = gate()
+const write = (text: string) => writeFileSync(join(world.folder, 'one.yaml'), text)
+const start = async (text = profile(300)) => {
+  world = await newWorld({
+    stages: [held.stage],
+    edit(folder) {
+      const file = join(folder, 'dragoman.yaml')
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/^profiles: .*$/m, 'profiles: [one.yaml]'))
+      writeFileSync(join(folder, 'one.yaml'), text)
+    },
+  })
+}
+afterEach(() => world.close())
+
+const exchange = async () => world.post({ subject_token: await world.token('jwt'), audience: target })
+const keys = async () => (await world.gateway.http.inject({ url: '/jwks' })).body
+const metric = async (name: string) => {
+  const { body } = await world.gateway.http.inject({ url: '/metrics' })
+  return body.split('\n').find((line) => line.startsWith(name))
+}
+
+describe('a reload', () => {
+  it('puts the new profiles in force', async () => {
+    await start()
+    expect((await exchange()).body).toMatchObject({ expires_in: 300 })
+    write(profile(60))
+    await world.gateway.reload()
+    expect((await exchange()).body).toMatchObject({ expires_in: 60 })
+    expect(world.gateway.generation).toBe(2)
+    expect(await metric('dragoman_config_generation')).toBe('dragoman_config_generation 2')
+  })
+
+  it('leaves the old one in force when the new one is bad, and says so', async () => {
+    await start()
+    write(profile('"soon"'))
+    await expect(world.gateway.reload()).rejects.toMatchObject({ code: 'ERR_PROFILE_SCHEMA' })
+    expect((await exchange()).body).toMatchObject({ expires_in: 300 })
+    expect(world.gateway.generation).toBe(1)
+    expect(await metric('dragoman_config_reloads_total{result="failed"}')).toMatch(/ 1$/)
+  })
+
+  it('keeps keys made at start, so that what they signed still verifies', async () => {
+    await start()
+    const before = await keys()
+    await world.gateway.reload()
+    expect(await keys()).toBe(before)
+  })
+
+  it('remembers what was used', async () => {
+    await start(profile(300, ', single_use: true'))
+    const subject_token = await world.token('jwt')
+    expect((await world.post({ subject_token, audience: target })).status).toBe(200)
+    await world.gateway.reload()
+    await world.post({ subject_token, audience: target })
+    expect(world.last().code).toBe('ERR_TOKEN_REPLAYED')
+  })
+
+  it('goes on counting', async () => {
+    await start()
+    await exchange()
+    await world.gateway.reload()
+    await exchange()
+    expect(await metric('dragoman_exchanges_total{tenant="default",profile="one",result="issued"')).toMatch(/ 2$/)
+  })
+
+  it('lets an exchange that is under way end as it began', async () => {
+    await start()
+    const { inside, open } = held.close()
+    const under = exchange()
+    await inside
+    write(profile(60))
+    await world.gateway.reload()
+    open()
+    expect((await under).body).toMatchObject({ expires_in: 300 })
+    expect((await exchange()).body).toMatchObject({ expires_in: 60 })
+  })
+
+  it('refuses to move a listener', async () => {
+    await start()
+    const file = join(world.folder, 'dragoman.yaml')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('port: 8080', 'port: 8081'))
+    await expect(world.gateway.reload()).rejects.toMatchObject({ code: 'ERR_PROFILE_OPTION' })
+  })
+
+  it('can be done a hundred times, every tenth broken, while exchanges run: none fails, none is a mixture', async () => {
+    await start(profile(1000))
+    let running = true
+    const lifetimes: number[] = []
+    const digests = new Map<string, Set<number>>()
+    const client = async () => {
+      while (running) {
+        const { status, body } = await exchange()
+        expect(status).toBe(200)
+        const { profile_digest: digest = '', expires_at: end = 0 } = world.last()
+        lifetimes.push(Number(body['expires_in']))
+        // One configuration has one lifetime: the record's digest of the profile says which it was.
+        digests.set(digest, (digests.get(digest) ?? new Set()).add(end - world.now))
+      }
+    }
+    const clients = [client(), client(), client()]
+    let failed = 0
+    for (let round = 1; round <= 100; round += 1) {
+      write(round % 10 === 0 ? 'name: [broken' : profile(1000 + round))
+      await world.gateway.reload().catch(() => {
+        failed += 1
+      })
+      expect((await exchange()).status).toBe(200)
+    }
+    running = false
+    await Promise.all(clients)
+    expect(failed).toBe(10)
+    expect(world.gateway.generation).toBe(91)
+    expect(lifetimes.length).toBeGreaterThan(20)
+    expect([...digests.values()].every((ends) => ends.size === 1)).toBe(true)
+  })
+})
