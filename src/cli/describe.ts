@@ -1,11 +1,21 @@
 import { DragomanError, errors } from '../core/errors.ts'
 
-/** A failure in words for whoever sits at the terminal: what it is, what was expected, what would make it pass. */
+// They stand in the text of each problem already.
+const IN_PROBLEMS: ReadonlySet<string> = new Set(['file', 'line', 'column', 'at', 'problems'])
+
+/**
+ * A failure in words for whoever sits at the terminal: what it is, what was expected, what would make it pass. Problems
+ * of a file are told as they are, each with its place, the line and a caret.
+ */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof DragomanError)) return error instanceof Error ? error.message : String(error)
   const { cause, cure } = errors[error.code]
-  const detail = Object.entries(error.detail)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `  ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
-  return [`${error.code}: ${cause}`, ...detail, `  cure: ${cure}`].join('\n')
+  const { problems } = error.detail
+  if (Array.isArray(problems)) return [`${error.code}`, ...problems, ...detailLines(error, IN_PROBLEMS)].join('\n')
+  return [`${error.code}: ${cause}`, ...detailLines(error), `  cure: ${cure}`].join('\n')
 }
+
+const detailLines = ({ detail }: DragomanError, without: ReadonlySet<string> = new Set()): readonly string[] =>
+  Object.entries(detail)
+    .filter(([name, value]) => value !== undefined && !without.has(name))
+    .map(([name, value]) => `  ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)

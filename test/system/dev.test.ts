@@ -163,6 +163,28 @@ describe('dragoman translate', () => {
   })
 })
 
+describe('dragoman validate', () => {
+  const validate = (file: string) => run(process.execPath, [launcher, 'validate', '--config', file])
+
+  it('names the profiles of a good configuration, and leaves nothing behind', async () => {
+    const before = readFileSync(join(folder, 'audit.jsonl'), 'utf8')
+    const { stdout } = await validate(join(folder, 'dragoman.yaml'))
+    for (const profile of profiles) expect(stdout).toContain(profile)
+    expect(readFileSync(join(folder, 'audit.jsonl'), 'utf8')).toBe(before)
+  })
+
+  it('says of a bad one where, what is wrong and what would be right, with exit code 1', async () => {
+    const text = readFileSync(join(folder, 'dragoman.yaml'), 'utf8')
+    const file = join(folder, 'bad.yaml')
+    writeFileSync(file, text.replace('trust_domain', 'trustdomain'))
+    const failure = await validate(file).catch((error: { code: number; stderr: string }) => error)
+    expect(failure).toMatchObject({ code: 1 })
+    expect(failure.stderr).toMatch(
+      /bad\.yaml:\d+:5: issuers\[0\]\.trustdomain: unknown option; did you mean `trust_domain`\?/,
+    )
+  })
+})
+
 describe('dragoman inspect', () => {
   const inspect = async (input: string | Buffer) => {
     const child = run(process.execPath, [launcher, 'inspect'])
