@@ -2,6 +2,7 @@
 //
 // Unit: the pair, one ES256 verify and one ES256 sign by synchronous node:crypto, timed on this machine right before and
 // after each burst. Starts the real gateway as a process of its own and drives it over loopback with distinct tokens.
+// Verification cache off, so that each request costs a verification; and on, with tokens that come again.
 // CPU is the operating system's accounting of the server's threads. Variants take turns, in reversed order each round.
 //
 //   npm run bench              a minute; --full: five
@@ -71,11 +72,13 @@ function request(token: string, target: string): Buffer {
 
 const tokens = Array.from({ length: TOKENS }, (_, index) => subjectToken(index))
 const variants = [
-  { name: 'JWT to JWT (at+jwt, ES256)', target: 'https://orders.beta.example' },
-  { name: 'JWT to CWT (ES256)', target: 'https://jwt-to-cwt.beta.example' },
-  { name: 'JWT to JWT, ML-DSA-65 out', target: 'https://jwt-resign-pq.beta.example' },
-].map(({ name, target }) => ({
+  { name: 'JWT to JWT (at+jwt, ES256)', target: 'https://orders.beta.example', cached: false },
+  { name: 'JWT to CWT (ES256)', target: 'https://jwt-to-cwt.beta.example', cached: false },
+  { name: 'JWT to JWT, repeated tokens', target: 'https://orders.beta.example', cached: true },
+  { name: 'JWT to JWT, ML-DSA-65 out', target: 'https://jwt-resign-pq.beta.example', cached: false },
+].map(({ name, target, cached }) => ({
   name,
+  cached,
   requests: tokens.map((token) => request(token, target)),
   rows: [] as { pairs: number; rate: number; p50: number; p99: number }[],
 }))
@@ -104,27 +107,44 @@ function pair(): number {
 }
 
 const main = new URL('../bin/dragoman.mjs', import.meta.url).pathname
-const server = spawn(process.execPath, [main, 'serve', '--config', configuration], {
-  stdio: ['ignore', 'ignore', 'pipe'],
-})
-await new Promise<void>((resolve, reject) => {
-  server.stderr.on('data', (text: Buffer) => text.includes('listening') && resolve())
-  server.once('exit', () => reject(new Error('the server did not start')))
-})
-const pid = server.pid ?? 0
+
+/** Starts a gateway and resolves when it listens. Both have the same issuer; only one is asked at a time. */
+async function serve(file: string) {
+  const server = spawn(process.execPath, [main, 'serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+  await new Promise<void>((resolve, reject) => {
+    server.stderr.on('data', (text: Buffer) => text.includes('listening') && resolve())
+    server.once('exit', () => reject(new Error('the server did not start')))
+  })
+  return server
+}
+
+const uncached = join(folder, 'uncached.yaml')
+const text = readFileSync(configuration, 'utf8')
+writeFileSync(uncached, `${text}verification_cache: { capacity: 0 }\n`)
+const cached = join(folder, 'cached.yaml')
+writeFileSync(
+  cached,
+  text.replace(/port: (\d+)/g, (_, port) => `port: ${Number(port) + 2}`),
+)
+const servers = [await serve(uncached), await serve(cached)]
+const serverOf = (variant: { cached: boolean }) => {
+  const server = servers[variant.cached ? 1 : 0]
+  return { pid: server?.pid ?? 0, port: variant.cached ? PORT + 2 : PORT }
+}
 
 try {
-  for (const { requests } of variants) await load(PORT, requests, CONNECTIONS, 1)
+  for (const variant of variants) await load(serverOf(variant).port, variant.requests, CONNECTIONS, 1)
   for (let round = 0; round < ROUNDS; round += 1) {
     const order = round % 2 === 0 ? variants : [...variants].reverse()
-    for (const { requests, rows } of order) {
+    for (const variant of order) {
+      const { pid, port } = serverOf(variant)
       const before = pair()
       const cpu = cpuOf(pid)
-      const burst = await load(PORT, requests, CONNECTIONS, SECONDS)
+      const burst = await load(port, variant.requests, CONNECTIONS, SECONDS)
       const used = cpuOf(pid) - cpu
       const unit = (before + pair()) / 2
       if (burst.refused > 0) throw new Error(`${burst.refused} of ${burst.answered} requests were refused`)
-      rows.push({
+      variant.rows.push({
         pairs: used / burst.answered / unit,
         rate: burst.answered / burst.seconds,
         p50: quantile(burst.latencies, 0.5),
@@ -133,7 +153,7 @@ try {
     }
   }
 } finally {
-  server.kill('SIGTERM')
+  for (const server of servers) server.kill('SIGTERM')
   rmSync(folder, { recursive: true })
 }
 

@@ -68,8 +68,12 @@ export function auditToFile(path: string, { write = toDisk }: { write?: WriteSom
   }
 
   async function follow(): Promise<void> {
-    const next = await openFile(path, 'a', MODE)
+    // First, so that a file moved away while this one is being opened is noticed.
     moved = false
+    const next = await openFile(path, 'a', MODE).catch((cause: unknown) => {
+      moved = true
+      throw cause
+    })
     const before = descriptor
     descriptor = next
     // A line that was cut off in the file before is written whole in this one.

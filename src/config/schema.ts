@@ -140,6 +140,21 @@ const tenantProperties = {
     description: 'Where the audit records go.',
     properties: { file: text('A file to append to, opened anew on SIGHUP. Default: standard output.') },
   },
+  verification_cache: {
+    type: 'object',
+    additionalProperties: false,
+    description:
+      'Tokens whose signature was verified in the last minute, by digest; nothing but the signature is skipped for them.',
+    properties: {
+      capacity: {
+        type: 'integer',
+        minimum: 0,
+        maximum: 1_000_000,
+        default: 10_000,
+        description: 'Tokens remembered; 0: each is verified each time.',
+      },
+    },
+  },
   replay: {
     type: 'object',
     additionalProperties: false,

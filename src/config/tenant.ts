@@ -12,6 +12,7 @@ import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
 import type { SourceFile } from '../profiles/source.ts'
 import { memoryReplay } from '../stores/memory.ts'
+import { verifiedStore } from '../stores/verified.ts'
 import { createTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
 import { loadClients } from './clients.ts'
 import type { Configuration, SecretEntry, TenantEntry } from './types.ts'
@@ -104,6 +105,8 @@ export async function createTenant(
       keys,
       // Carried whatever its capacity: what was used stays used.
       replay: tools.carry.take('replay', () => memoryReplay(entry.replay)),
+      // Not carried over a reload: whatever was verified was so by the keys of before.
+      verified: verifiedStore(entry.verification_cache),
       audit: tools.audit(file === undefined ? undefined : resolve(folder, file)),
     },
     warnings: [...profiles.all.flatMap(dangersOf), ...inlineSecrets(entry)],

@@ -28,6 +28,7 @@ export interface TenantEntry {
   readonly profiles: string | readonly string[]
   readonly limits?: { readonly body_bytes?: number; readonly parameters?: number; readonly parameter_bytes?: number }
   readonly audit?: { readonly file?: string }
+  readonly verification_cache?: { readonly capacity?: number }
   readonly replay?: { readonly capacity?: number }
   readonly x509?: { readonly claims_extension?: string | false; readonly conforming?: boolean }
   readonly dpop_nonce?: boolean

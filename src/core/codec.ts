@@ -11,6 +11,11 @@ export interface Codec {
   readonly kinds: readonly string[]
   readonly encodings: { readonly [option: string]: object }
   /**
+   * What `verify` finds depends on the token, the issuer's keys and the rules alone, not on the time: then a token that
+   * was verified a moment ago need not be again. Not so for certificates, whose issuers expire too. Default: no.
+   */
+  readonly timeless?: boolean | undefined
+  /**
    * `undefined`: not mine. A throw: mine, and wrong.
    *
    * Checks form only: sizes, encoding, structure, repeated names. Believes nothing.

@@ -5,9 +5,9 @@ import type { KeyStore } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { Profile, ProfileSet, TokenAcceptance } from './profile.ts'
 import type { Proof, ProofMethod } from './proof.ts'
-import type { ReplayStore } from './stores.ts'
+import type { ReplayStore, VerifiedStore } from './stores.ts'
 import type { Envelope, Token, TokenType, Verified } from './token.ts'
-import type { TrustStore } from './trust.ts'
+import type { TrustedIssuer, TrustStore } from './trust.ts'
 
 /** A token request, parsed and checked for form; RFC 8693 parameters as on the wire. Nothing in it is believed. */
 export interface TokenRequest {
@@ -64,6 +64,13 @@ export interface ExchangeResult {
   readonly ledger: Ledger
 }
 
+/** A token whose signature was verified, and by which keys it was: with others it has to be again. */
+export interface VerifiedBefore {
+  readonly token: Token
+  readonly issuer: TrustedIssuer
+  readonly epoch: number
+}
+
 /** Everything an exchange works with: one tenant's, shared with no other. */
 export interface Services {
   readonly tenant: string
@@ -85,5 +92,7 @@ export interface Services {
   readonly trust: TrustStore
   readonly keys: KeyStore
   readonly replay: ReplayStore
+  /** Tokens whose signature has been verified lately; `undefined`: each is verified each time. */
+  readonly verified?: VerifiedStore<VerifiedBefore> | undefined
   readonly audit: AuditSink
 }

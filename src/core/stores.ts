@@ -12,3 +12,10 @@ export interface ReplayStore {
   claim(key: string, expiresAt: number, now: number): boolean | Promise<boolean>
   readonly size?: number
 }
+
+/** Remembers what has been verified, by a digest, for a bounded time and in a bounded number. */
+export interface VerifiedStore<T> {
+  /** `undefined`: not known, or no longer. `now` in seconds. */
+  find(key: string, now: number): T | undefined
+  keep(key: string, value: T, now: number): void
+}

@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto'
 import { actDepth } from '../core/act.ts'
 import type { Client } from '../core/client.ts'
+import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
-import type { Services } from '../core/exchange.ts'
+import type { Services, VerifiedBefore } from '../core/exchange.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import type { Confirmation, Envelope, FormatRules, Token, Unverified, Verified } from '../core/token.ts'
@@ -36,9 +38,7 @@ export async function verifyToken(
   circumstances: Circumstances,
   services: Services,
 ): Promise<Verified<Token>> {
-  const unverified = parse(envelope, acceptance, services)
-  const candidates = issuersOf(unverified, acceptance, services)
-  const { token, issuer } = await verifyWithAny(unverified, candidates, rulesOf(acceptance, circumstances.now))
+  const { token, issuer } = await signedToken(envelope, acceptance, circumstances.now, services)
   if (envelope.type === tokenTypes.accessToken && token.provenance.issuer !== services.issuer) {
     // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`.
     throw new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { expected: 'jwt for a token of another issuer' } })
@@ -53,14 +53,42 @@ export async function verifyToken(
   return asVerifiedToken(token)
 }
 
-function parse(envelope: Envelope, acceptance: TokenAcceptance, { codecs }: Services): Unverified {
-  const codec = codecs.find(({ format }) => format === acceptance.format)
-  const unverified = acceptance.types.includes(envelope.type) ? codec?.parse(envelope) : undefined
-  if (unverified === undefined) {
-    throw new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { role: envelope.role, supported: acceptance.types } })
-  }
-  return unverified
+/** What the token says and who signed it; of a timeless format, if that was found a moment ago, without finding it anew. */
+async function signedToken(
+  envelope: Envelope,
+  acceptance: TokenAcceptance,
+  now: number,
+  services: Services,
+): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
+  const codec = codecOf(envelope, acceptance, services)
+  const store = codec.timeless === true ? services.verified : undefined
+  const key = store && cacheKey(envelope, acceptance)
+  const known = key === undefined ? undefined : store?.find(key, now)
+  if (known !== undefined && stillHolds(known, acceptance, services)) return known
+  const unverified = codec.parse(envelope)
+  if (unverified === undefined) throw notOfType(envelope, acceptance)
+  const candidates = issuersOf(unverified, acceptance, services)
+  const found = await verifyWithAny(unverified, candidates, rulesOf(acceptance, now))
+  if (key !== undefined) store?.keep(key, { ...found, epoch: found.issuer.anchor.epoch }, now)
+  return found
 }
+
+/** The whole token, and every rule on which the codec's answer depends. */
+const cacheKey = ({ type, raw }: Envelope, { format, kind, subjectFrom, extendedKeyUsage }: TokenAcceptance): string =>
+  hash('sha256', JSON.stringify([type, format, kind, subjectFrom, extendedKeyUsage, raw]), 'base64url')
+
+/** Verified by an issuer that this profile takes as well, with keys that are still its own. */
+const stillHolds = ({ issuer, epoch }: VerifiedBefore, { issuers }: TokenAcceptance, { trust }: Services): boolean =>
+  issuers.includes(issuer.issuer) && trust.find(issuer.issuer) === issuer && issuer.anchor.epoch === epoch
+
+function codecOf(envelope: Envelope, acceptance: TokenAcceptance, { codecs }: Services): Codec {
+  const codec = codecs.find(({ format }) => format === acceptance.format)
+  if (codec === undefined || !acceptance.types.includes(envelope.type)) throw notOfType(envelope, acceptance)
+  return codec
+}
+
+const notOfType = ({ role }: Envelope, { types }: TokenAcceptance): DragomanError =>
+  new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { role, supported: types } })
 
 function issuersOf(
   unverified: Unverified,

@@ -36,6 +36,8 @@ export function memoryReplay({ capacity = REPLAY_CAPACITY }: { capacity?: number
       return expiries.size
     },
     claim(key, expiresAt, now) {
+      // Compares as neither past nor future, so that a key would be new each time.
+      if (Number.isNaN(expiresAt) || Number.isNaN(now)) throw new TypeError('times in seconds')
       sweep(now)
       const known = expiries.get(key)
       if (known !== undefined && known > now) return false

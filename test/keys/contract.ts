@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { cryptoKey, verifySignature } from '../../src/core/algorithms.ts'
 import type { KeyStore, Signer } from '../../src/core/keys.ts'
 import { parseCertificate } from '../../src/wire/certificate.ts'
@@ -15,26 +15,29 @@ export interface ContractKey {
 export interface KeyStoreSubject {
   /** Names of the algorithms that it can sign with. */
   readonly algorithms: readonly string[]
-  /** A store with these keys. Whatever it opens it closes at the end of the test. */
+  /** A store with these keys, ready to sign. */
   open(keys: readonly ContractKey[]): Promise<KeyStore>
 }
 
 /** What every key store holds to, wherever its keys are. */
 export function keyStoreContract(title: string, { algorithms, open }: KeyStoreSubject): void {
   const nameOf = (algorithm: string) => `key-${algorithm.toLowerCase()}`
-  const all = () => open(algorithms.map((algorithm) => ({ name: nameOf(algorithm), algorithm })))
 
   describe(`key store contract: ${title}`, () => {
-    it('gives a signer by its exact name, and nothing for any other', async () => {
-      const store = await all()
+    let store: KeyStore
+
+    beforeAll(async () => {
+      store = await open(algorithms.map((algorithm) => ({ name: nameOf(algorithm), algorithm })))
+    })
+
+    it('gives a signer by its exact name, and nothing for any other', () => {
       for (const algorithm of algorithms) expect(store.signer(nameOf(algorithm))?.algorithm.name).toBe(algorithm)
       for (const name of ['', 'none', 'KEY-ES256', '__proto__', 'constructor', `${nameOf('ES256')} `]) {
         expect(store.signer(name)).toBeUndefined()
       }
     })
 
-    it('publishes every signer in use, each kid once', async () => {
-      const store = await all()
+    it('publishes every signer in use, each kid once', () => {
       const kids = store.all().map(({ kid }) => kid)
       for (const algorithm of algorithms) expect(kids).toContain(store.signer(nameOf(algorithm))?.kid)
       expect(new Set(kids).size).toBe(kids.length)
@@ -48,7 +51,7 @@ export function keyStoreContract(title: string, { algorithms, open }: KeyStoreSu
     })
 
     it.each(algorithms)('signs with %s what its public key verifies, and nothing else', async (algorithm) => {
-      const signer = must(await all(), nameOf(algorithm))
+      const signer = must(store, nameOf(algorithm))
       for (const data of [Buffer.alloc(0), Buffer.from('data'), Buffer.alloc(65_536, 7)]) {
         const before = Buffer.from(data)
         const signature = await signer.sign(data)
@@ -60,7 +63,7 @@ export function keyStoreContract(title: string, { algorithms, open }: KeyStoreSu
     })
 
     it.each(algorithms)('keeps many signatures with %s apart', async (algorithm) => {
-      const signer = must(await all(), nameOf(algorithm))
+      const signer = must(store, nameOf(algorithm))
       const data = Array.from({ length: 12 }, (_, n) => Buffer.from(`message ${n}`))
       const signatures = await Promise.all(data.map((one) => signer.sign(one)))
       signatures.forEach((signature, n) => {
@@ -69,7 +72,6 @@ export function keyStoreContract(title: string, { algorithms, open }: KeyStoreSu
     })
 
     it('signs what it was given, also when the buffer is used again before it is done', async () => {
-      const store = await all()
       for (const algorithm of algorithms) {
         const signer = must(store, nameOf(algorithm))
         const data = Buffer.from('first')
@@ -79,8 +81,7 @@ export function keyStoreContract(title: string, { algorithms, open }: KeyStoreSu
       }
     })
 
-    it('has no way from a signer, or from the store, to a private key', async () => {
-      const store = await all()
+    it('has no way from a signer, or from the store, to a private key', () => {
       expect(privateKeysIn([store, store.all()])).toEqual([])
       for (const { publicKey } of store.all()) {
         expect(publicKey.key.type).toBe('public')
@@ -90,15 +91,15 @@ export function keyStoreContract(title: string, { algorithms, open }: KeyStoreSu
       }
     })
 
-    it('lets nobody change a signer', async () => {
-      const signer = must(await all(), nameOf(algorithms[0] ?? ''))
+    it('lets nobody change a signer', () => {
+      const signer = must(store, nameOf(algorithms[0] ?? ''))
       expect(Reflect.set(signer, 'kid', 'other')).toBe(false)
       expect(Reflect.set(signer, 'sign', () => new Uint8Array())).toBe(false)
       expect(Reflect.defineProperty(signer, 'more', { value: 1 })).toBe(false)
     })
 
-    it('gives certificates only with the one of the key first', async () => {
-      for (const { chain, publicKey } of (await all()).all()) {
+    it('gives certificates only with the one of the key first', () => {
+      for (const { chain, publicKey } of store.all()) {
         const [own] = chain
         if (own) expect(parseCertificate(own).publicKey.jkt).toBe(publicKey.jkt)
       }

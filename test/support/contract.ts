@@ -51,7 +51,16 @@ const PRIMORDIALS = new Set<unknown>([
 
 /** Private or secret keys among what can be reached. */
 export const privateKeysIn = (value: unknown): readonly KeyObject[] =>
-  [...reachable(value)].filter((one): one is KeyObject => one instanceof KeyObject && one.type !== 'public')
+  [...reachable(value)].filter((one): one is KeyObject => one instanceof KeyObject && typeOf(one) !== 'public')
+
+/** `public` too for the prototype, which is no key. */
+function typeOf(key: KeyObject): string {
+  try {
+    return key.type
+  } catch {
+    return 'public'
+  }
+}
 
 /** Whether any text or any memory that can be reached, or what inspection shows, has one of these pieces in it. */
 export function shows(value: unknown, pieces: readonly (string | Uint8Array)[]): boolean {

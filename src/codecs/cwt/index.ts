@@ -11,6 +11,7 @@ export const cwt: Codec = {
   tokenTypes: [tokenTypes.cwt, tokenTypes.cwtSign1],
   kinds: [PLAIN],
   encodings,
+  timeless: true,
   parse,
   prepare,
 }

@@ -18,6 +18,7 @@ export function jwt(): Codec {
     tokenTypes: [tokenTypes.jwt, tokenTypes.accessToken, tokenTypes.idToken],
     kinds,
     encodings,
+    timeless: true,
     parse: (envelope) => parse(envelope, headers),
     prepare,
   }
