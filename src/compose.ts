@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import process from 'node:process'
@@ -20,6 +19,7 @@ import type { GatewayTenant } from './gateway/tenant.ts'
 import type { Check } from './profiles/check.ts'
 import { profileCheck } from './profiles/load.ts'
 import { rollingNonces } from './proofs/index.ts'
+import { pooledRandom } from './random.ts'
 import { createFetcher, type Fetch } from './trust/index.ts'
 import { version } from './version.ts'
 
@@ -156,7 +156,7 @@ async function generationOf(
   before: Generation | undefined,
 ): Promise<Generation> {
   const clock = options.clock ?? (() => Date.now() / 1000)
-  const random = options.random ?? randomBytes
+  const random = options.random ?? pooledRandom()
   const sinks = new Set<AuditSink>()
   const carries = new Map<string, Carry>()
   const mutualTls = configuration.listeners.some(({ tls }) => tls !== undefined)
