@@ -14,7 +14,7 @@ export function pooledRandom(): (bytes: number) => Uint8Array {
       used = 0
     }
     // A copy: the caller may keep it, while the pool is written over.
-    const taken = Uint8Array.prototype.slice.call(pool, used, used + bytes)
+    const taken = new Uint8Array(pool.subarray(used, used + bytes))
     pool.fill(0, used, used + bytes)
     used += bytes
     return taken

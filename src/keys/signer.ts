@@ -58,7 +58,11 @@ export function signerOf(
     publicKey: shown,
     chain: Object.freeze(chain.map((der) => Uint8Array.from(der))),
     sign: algorithm.slow
-      ? (data: Uint8Array) => pool.run(() => signAsync(algorithm, form, data))
+      ? (data: Uint8Array) => {
+          // It may wait for its turn longer than its buffer stays as it is.
+          const own = Uint8Array.from(data)
+          return pool.run(() => signAsync(algorithm, form, own))
+        }
       : (data: Uint8Array) => signSync(algorithm, form, data),
   })
 }
