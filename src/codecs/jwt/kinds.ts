@@ -1,10 +1,10 @@
 import type { Algorithm } from '../../core/algorithms.ts'
 import { DragomanError } from '../../core/errors.ts'
+import { parseSpiffeId } from '../../core/spiffe.ts'
 import type { Draft } from '../../core/token.ts'
 import type { TrustedIssuer } from '../../core/trust.ts'
 import type { Value } from '../../core/value.ts'
 import type { JwsHeader } from '../../wire/jws.ts'
-import { parseSpiffeId } from '../../wire/spiffe.ts'
 import type { ClaimsSet } from './read-claims.ts'
 
 /** What sets one kind of JWT apart (RFC 8725 §3.12), read and written. */

@@ -1,7 +1,7 @@
 import { DragomanError } from '../../core/errors.ts'
+import { parseSpiffeId } from '../../core/spiffe.ts'
 import type { Value } from '../../core/value.ts'
 import { type GeneralName, isAbsoluteUri, isDnsName, mailboxHost } from '../../wire/general-name.ts'
-import { parseSpiffeId } from '../../wire/spiffe.ts'
 import type { Encoding } from './encodings.ts'
 
 // What SPIFFE allows, and more than any reader of the field needs.

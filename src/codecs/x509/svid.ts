@@ -1,7 +1,7 @@
 import { DragomanError } from '../../core/errors.ts'
+import { parseSpiffeId } from '../../core/spiffe.ts'
 import type { Certificate } from '../../wire/certificate.ts'
 import { extensionOids, keyUsages, purposes } from '../../wire/extensions.ts'
-import { parseSpiffeId } from '../../wire/spiffe.ts'
 import { urisOf } from './names.ts'
 
 const wrongKind = (check: string, expected: string) =>

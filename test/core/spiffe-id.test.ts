@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseSpiffeId } from '../../src/wire/spiffe.ts'
+import { parseSpiffeId } from '../../src/core/spiffe.ts'
 
 describe('a SPIFFE ID', () => {
   test.each([
