@@ -61,6 +61,10 @@ export function readSource({ file, text }: SourceFile): Source {
     message: message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'not YAML',
   }))
   visit(document, {
+    Pair: (_, { key }) => {
+      if (!isScalar(key))
+        failures.push({ at: offsetAt(key), message: 'a list or a map is no name: expected text before the colon' })
+    },
     Alias: (_, node) =>
       void failures.push({ at: node.range?.[0] ?? 0, message: 'aliases are not taken: write the value out' }),
     Node: (_, node) => {
@@ -94,6 +98,8 @@ export function readSource({ file, text }: SourceFile): Source {
     },
   }
 }
+
+const offsetAt = (node: unknown): number => (node as Node | null)?.range?.[0] ?? 0
 
 /** `stages[2].validity.lifetime`. */
 export const pathText = (path: Path): string =>

@@ -13,6 +13,8 @@ export const REPLAY_CAPACITY = 1_000_000
  * Keys lie in buckets by the minute in which they expire, so that forgetting the expired ones costs nothing on the way.
  * A key that has not expired is never given up for a new one: when the store is full it refuses.
  * Does NOT know of other processes: two gateways with a store each take one token twice.
+ *
+ * `claim` throws a TypeError for a time that is no number.
  */
 export function memoryReplay({ capacity = REPLAY_CAPACITY }: { capacity?: number } = {}): ReplayStore {
   const expiries = new Map<string, number>()

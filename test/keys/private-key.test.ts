@@ -66,7 +66,7 @@ describe('a key file', () => {
     ['text', 'key'],
     ['a public key', createPublicKey(testKey('ES256').privateKey).export({ type: 'spki', format: 'pem' }).toString()],
     ['half of one', pemOf(testKey('ES256').privateKey).slice(0, 100)],
-    ['a broken one', pemOf(testKey('ES256').privateKey).replace(/[A-Za-z]{20}/, 'A'.repeat(20))],
+    ['a broken one', pemOf(testKey('ES256').privateKey).replace('MIG', 'MIH')],
   ])('with %s is refused', (_, text) => {
     expect(() => read(text)).toThrow(refused('a private key in PEM, or a private JWK'))
   })
@@ -134,7 +134,6 @@ describe('T-09, KY-03 a private key with the public half of another', () => {
     ['ML-DSA-87', ['pub']],
     ['RS256', ['n']],
     ['RS256', ['e']],
-    ['RS256', ['d']],
     ['RS256', ['p']],
     ['RS256', ['n', 'p']],
     ['PS256', ['n', 'q', 'qi']],
