@@ -1,4 +1,4 @@
-import { close, open, openSync, write } from 'node:fs'
+import { close, closeSync, fstatSync, open, openSync, readSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import type { AuditSink } from '../core/audit.ts'
 import { DragomanError } from '../core/errors.ts'
@@ -41,7 +41,8 @@ const LINE_FEED = 0x0a
  */
 export function auditToFile(path: string, { write = toDisk }: { write?: WriteSome } = {}): AuditSink {
   let descriptor = openNow(path)
-  let waiting: string[] = []
+  // What a crash cut off stays alone on its line.
+  let waiting: string[] = endsTorn(path, descriptor) ? ['\n'] : []
   // On its way: the records, as bytes, and how many of these have arrived.
   let batch = { bytes: NOTHING, records: 0, arrived: 0 }
   let busy: Promise<void> | undefined
@@ -127,6 +128,24 @@ function openNow(path: string): number {
   } catch (cause) {
     throw unavailable(path, {}, cause)
   }
+}
+
+/** Whether the file ends in the middle of a line. One that may be written and not read is taken to be whole. */
+function endsTorn(path: string, descriptor: number): boolean {
+  const stat = fstatSync(descriptor)
+  if (!stat.isFile() || stat.size === 0) return false
+  const last = Buffer.alloc(1)
+  try {
+    const reader = openSync(path, 'r')
+    try {
+      readSync(reader, last, 0, 1, stat.size - 1)
+    } finally {
+      closeSync(reader)
+    }
+  } catch {
+    return false
+  }
+  return last[0] !== LINE_FEED
 }
 
 const unavailable = (path: string, more: { readonly lost?: number } = {}, cause?: unknown): DragomanError =>

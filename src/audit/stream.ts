@@ -13,20 +13,27 @@ const LAST_BYTES = 2 * MAX_WAITING_BYTES
  * stream has failed or ended. `close` resolves when the stream has taken what was written, and leaves it open: it is
  * somebody else's. Does NOT wait for a disk.
  *
- * `write` throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE` where the record would be lost: after the end of the stream,
- * or when the reader is 32 MiB behind.
+ * `write` throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE` where the record would be lost: after the end of the stream or a
+ * failure, or when the reader is 32 MiB behind.
  */
 export function auditToStream(stream: Writable): AuditSink {
   // Without a listener the end of a reader would be the end of the process. One is enough for all who share a stream.
   if (stream.listenerCount('error') === 0) stream.on('error', () => {})
+  // Kept here: standard output looks as if nothing had happened a moment after its reader is gone.
+  let failed = false
+  const written = (error?: Error | null) => {
+    if (error) failed = true
+  }
+  const isOpen = () => !failed && stream.writable
   return {
     write(record) {
-      if (!stream.writable || stream.writableLength >= LAST_BYTES) {
-        throw new DragomanError('ERR_AUDIT_UNAVAILABLE', { detail: { expected: 'a stream that is read' } })
-      }
-      stream.write(lineOf(record))
+      if (!isOpen() || stream.writableLength >= LAST_BYTES) throw unread()
+      stream.write(lineOf(record), written)
+      // A pipe without a reader fails at once, so that this record is known to be lost before its token is given out.
+      if (!stream.writable) failed = true
+      if (failed) throw unread()
     },
-    healthy: () => stream.writable && stream.writableLength < MAX_WAITING_BYTES,
+    healthy: () => isOpen() && stream.writableLength < MAX_WAITING_BYTES,
     close: () =>
       new Promise((resolve) => {
         if (stream.writable) stream.write('', () => resolve())
@@ -34,3 +41,6 @@ export function auditToStream(stream: Writable): AuditSink {
       }),
   }
 }
+
+const unread = (): DragomanError =>
+  new DragomanError('ERR_AUDIT_UNAVAILABLE', { detail: { expected: 'a stream that is read' } })

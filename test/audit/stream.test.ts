@@ -84,6 +84,59 @@ describe('records to a stream', () => {
     await sink.close?.()
   })
 
+  // Standard output does so on Node: the error undoes itself, and each further record would be lost without a word.
+  it('are refused once a write has failed, also by a stream that forgets it at once', async () => {
+    const stream = new Writable({ write: (_, __, done) => done(new Error('EPIPE')), autoDestroy: false })
+    const errors: unknown[] = []
+    stream.on('error', (error) => errors.push(error))
+    const sink = auditToStream(stream)
+    try {
+      sink.write(record('a'))
+    } catch (error) {
+      expect(error).toEqual(unavailable)
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+    Object.defineProperty(stream, 'writable', { value: true })
+    expect(errors).toHaveLength(1)
+    expect(sink.healthy?.()).toBe(false)
+    expect(() => sink.write(record('b'))).toThrow(unavailable)
+  })
+
+  it.skipIf(process.platform === 'win32')('to a standard output that nobody reads are refused from the first', async () => {
+    const script = `
+      import process from 'node:process'
+      import { auditToStream } from ${JSON.stringify(new URL('../../src/audit/index.ts', import.meta.url).href)}
+      const sink = auditToStream(process.stdout)
+      const outcomes = []
+      process.stdin.on('data', () => {
+        let outcome = sink.healthy() ? 'healthy' : 'unhealthy'
+        try { sink.write({ id: 'x' }) } catch (error) { outcome += ' ' + error.code }
+        outcomes.push(outcome)
+        if (outcomes.length === 3) { process.stderr.write(outcomes.join('\\n')); process.exit() }
+        process.stderr.write('')
+      })
+      process.stderr.write('ready\\n')
+    `
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script])
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk
+    })
+    const ended = new Promise((resolve) => child.on('exit', resolve))
+    await vi.waitFor(() => expect(said).toContain('ready'), { timeout: 20_000 })
+    child.stdout.destroy()
+    for (let n = 0; n < 3; n += 1) {
+      child.stdin.write('go')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    await ended
+    expect(said.split('\n').slice(1)).toEqual([
+      'healthy ERR_AUDIT_UNAVAILABLE',
+      'unhealthy ERR_AUDIT_UNAVAILABLE',
+      'unhealthy ERR_AUDIT_UNAVAILABLE',
+    ])
+  })
+
   it('are with the reader when close resolves, and the stream is left open', async () => {
     const { stream, text, read } = reader()
     const sink = auditToStream(stream)
