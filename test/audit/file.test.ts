@@ -72,6 +72,28 @@ describe('records to a file', () => {
     expect(idsOf(path)).toEqual(['before', 'a', 'b', 'c'])
   })
 
+  it('begin on a line of their own after one that a crash cut off', async () => {
+    const path = newFile()
+    writeFileSync(path, `${JSON.stringify(record('before'))}\n{"time":"2027-`)
+    const sink = auditToFile(path)
+    sink.write(record('a'))
+    await sink.close?.()
+    const lines = readFileSync(path, 'utf8').split('\n')
+    expect(lines.map((line) => line.slice(0, 13))).toEqual(['{"time":"2027', '{"time":"2027', '{"time":"2027', ''])
+    expect(JSON.parse(lines[2] ?? '')).toEqual(record('a'))
+  })
+
+  it('begin with no empty line after whole ones, in an empty file and in none', async () => {
+    for (const before of [undefined, '', `${JSON.stringify(record('before'))}\n`]) {
+      const path = newFile()
+      if (before !== undefined) writeFileSync(path, before)
+      const sink = auditToFile(path)
+      sink.write(record('a'))
+      await sink.close?.()
+      expect(readFileSync(path, 'utf8')).toBe(`${before ?? ''}${JSON.stringify(record('a'))}\n`)
+    }
+  })
+
   it('that come together are written together', async () => {
     const { state, write } = disk()
     const path = newFile()
