@@ -220,11 +220,6 @@ export const errors = {
     'No profile names this client.',
     'Add the client to `accept.clients` of a profile.',
   ),
-  ERR_PROFILE_NO_MATCH: badRequest(
-    'no exchange is offered for this request',
-    'Profiles name the client, but none takes this combination of token types.',
-    'Compare `detail` with the `accept` sections of the profiles.',
-  ),
   ERR_PROFILE_REQUESTED_TYPE: badRequest(
     'the requested token type is not available',
     'No profile of the client issues `requested_token_type` from this subject token type.',

@@ -8,8 +8,8 @@ import type { Verified } from '../core/token.ts'
 /**
  * The one profile that serves this request.
  *
- * No profile, no translation. Narrows the client's profiles by what was sent, in this order: token types, presence of
- * an actor token, requested type, targets; the first narrowing that leaves none is the reason of the refusal. Several
+ * No profile, no translation. Narrows the client's profiles by what was sent, in this order: token types, requested
+ * type, targets, presence of an actor token; the first narrowing that leaves none is the reason of the refusal. Several
  * left are refused too, since the order of files must not decide who gets what.
  * Does NOT look into any token.
  *
@@ -25,20 +25,20 @@ export function select(request: TokenRequest, client: Verified<Client> | undefin
     'ERR_REQUEST_TOKEN_TYPE',
     () => ({ parameter: 'subject_token_type', supported: unique(named.flatMap((p) => p.accepts.subject.types)) }),
   )
-  const acted = selectByActor(typed, request)
   const requested = narrow(
-    acted,
+    typed,
     ({ writer }) => request.requested_token_type === undefined || writer.tokenType === request.requested_token_type,
     'ERR_PROFILE_REQUESTED_TYPE',
-    () => ({ available: unique(acted.map((profile) => profile.writer.tokenType)) }),
+    () => ({ available: unique(typed.map((profile) => profile.writer.tokenType)) }),
   )
   const targets = targetsOf(request)
-  const [profile, another] = narrow(
+  const targeted = narrow(
     requested,
     ({ accepts }) => serves(accepts.targets, targets),
     targets.length === 0 ? 'ERR_PROFILE_TARGET_MISSING' : 'ERR_PROFILE_TARGET',
     () => ({ profiles: requested.map(({ name }) => name) }),
   )
+  const [profile, another] = selectByActor(targeted, request)
   if (another) throw new DragomanError('ERR_PROFILE_AMBIGUOUS', { detail: { profiles: [profile.name, another.name] } })
   return profile
 }

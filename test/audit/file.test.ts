@@ -125,6 +125,27 @@ describe('records to a file', () => {
     expect(idsOf(path)).toEqual(ids)
   })
 
+  it('are all in the file when close resolves, those as well that came during the last write', async () => {
+    const path = newFile()
+    const { write } = disk()
+    const begun = Promise.withResolvers<void>()
+    const held = Promise.withResolvers<void>()
+    const sink = auditToFile(path, {
+      async write(...request) {
+        begun.resolve()
+        await held.promise
+        return write(...request)
+      },
+    })
+    sink.write(record('a'))
+    await begun.promise
+    sink.write(record('b'))
+    const closing = sink.close?.()
+    held.resolve()
+    await closing
+    expect(idsOf(path)).toEqual(['a', 'b'])
+  })
+
   it.skipIf(process.platform === 'win32')('are not for everybody to read', async () => {
     const path = newFile()
     await auditToFile(path).close?.()
@@ -183,6 +204,21 @@ describe('S-13 a disk that is full', () => {
     await sink.close?.()
     expect(idsOf(path)).toEqual(['b', 'c'])
     expect(readFileSync(`${path}.1`, 'utf8').split('\n')[0]).toBe(JSON.stringify(record('a')))
+  })
+
+  it('before anything was written has everything in the next file, after a rotation', async () => {
+    const path = newFile()
+    const { state, write } = disk()
+    const sink = auditToFile(path, { write })
+    state.room = 0
+    for (const id of ['a', 'b', 'c']) sink.write(record(id))
+    await isUnhealthy(sink)
+    renameSync(path, `${path}.1`)
+    state.room = Infinity
+    sink.reopen?.()
+    await sink.close?.()
+    expect(idsOf(`${path}.1`)).toEqual([])
+    expect(idsOf(path)).toEqual(['a', 'b', 'c'])
   })
 
   it('however often, loses, doubles and breaks nothing', async () => {
@@ -321,7 +357,10 @@ describe('a closed file', () => {
     expect(() => sink.write(record('b'))).toThrow(unavailable(path))
     expect(sink.healthy?.()).toBe(false)
     rmSync(path)
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
     sink.reopen?.()
+    expect(vi.getTimerCount()).toBe(0)
     await sink.close?.()
     expect(existsSync(path)).toBe(false)
     expect(readFileSync(other, 'utf8')).toBe('')

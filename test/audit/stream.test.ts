@@ -123,7 +123,9 @@ describe('records to a stream', () => {
     onTestFinished(() => void child.kill())
     const answer = () => new Promise((resolve) => child.once('message', resolve))
     await answer()
+    const closed = new Promise((resolve) => child.stdout?.once('close', resolve))
     child.stdout?.destroy()
+    await closed
     const outcomes: unknown[] = []
     for (let n = 0; n < 3; n += 1) {
       child.send('write')

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { x509Codec } from '../../src/codecs/x509/index.ts'
+import { type Carry, newCarry } from '../../src/core/carry.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { createKeyStore, type KeyOptions, keyOptions, keySchema } from '../../src/keys/index.ts'
 import { checkFor } from '../../src/profiles/check.ts'
@@ -62,6 +63,26 @@ describe('a key store', () => {
     expect(await kid(generated())).not.toBe(await kid(generated()))
     const files = { 'edge.pem': pemOf(testKey()) }
     expect(await kid(fromFile(), files)).toBe(await kid(fromFile(), files))
+  })
+
+  it('keeps over a reload what it made at start, and reads files anew', async () => {
+    const options = [generated(), fromFile({ name: 'file' })]
+    const read = (before?: Carry) => {
+      const carry = newCarry(before)
+      const tools = { now: NOW, carry, readFile: () => pemOf(testKey()) }
+      return { carry, keys: createKeyStore(options, tools) }
+    }
+    const first = read()
+    const second = read(first.carry)
+    const [before, after] = await Promise.all([first.keys, second.keys])
+    expect(after.signer('edge')).toBe(before.signer('edge'))
+    expect(after.signer('file')?.kid).not.toBe(before.signer('file')?.kid)
+    const changed = createKeyStore([generated({ algorithm: 'Ed25519' })], {
+      now: NOW,
+      carry: newCarry(first.carry),
+      readFile: () => '',
+    })
+    expect((await changed).signer('edge')?.algorithm.name).toBe('Ed25519')
   })
 
   it.each<readonly [string, readonly KeyOptions[], string | RegExp]>([

@@ -284,7 +284,7 @@ describe('delegation', () => {
       actor_token: await world.token('jwt'),
       ...type,
     })
-    expect(world.last().code).toBe('ERR_PROFILE_TARGET')
+    expect(world.last().code).toBe('ERR_PROFILE_ACTOR_REFUSED')
   })
 
   it('refuses a subject that acts for itself', async () => {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { type Carry, newCarry } from '../../src/core/carry.ts'
 import type { TrustedIssuer } from '../../src/core/trust.ts'
 import { createFetcher, createTrust, type Fetch, type FetchEntry, type IssuerEntry } from '../../src/trust/index.ts'
 import { NOW, type TestKey, testKey } from '../support/jwt.ts'
@@ -163,6 +164,47 @@ describe('keys behind a URL', () => {
     const { kids, status: state } = await remote(json(setOf(['a', A])), { refresh: 600 })
     await kids('a')
     expect(state()?.nextRefresh).toBe(NOW + 540)
+  })
+})
+
+describe('keys over a reload', () => {
+  const entry = { issuer: 'https://issuer.example', subjects: ['*'], jwks_uri: 'https://issuer.example/keys' }
+
+  /** One reading of the configuration after another; each has what was carried over from the one before. */
+  function reading(differs: Partial<IssuerEntry>, fetch: Fetch, before?: Carry) {
+    const carry = newCarry(before)
+    const tools = { fetch, carry, clock: () => NOW, readFile: () => Buffer.alloc(0) }
+    const [issuer] = createTrust([{ ...entry, ...differs }], tools).all()
+    if (!issuer) throw new TypeError('no issuer')
+    return { carry, issuer }
+  }
+
+  const fetch: Fetch = async () => ({
+    status: 200,
+    body: Buffer.from(JSON.stringify(setOf(['a', A]))),
+    etag: undefined,
+    maxAge: undefined,
+  })
+  const down: Fetch = () => Promise.reject(new Error('down'))
+
+  it('go on working while their issuer cannot be reached', async () => {
+    const first = reading({}, fetch)
+    await kidsOf(first.issuer, NOW, 'a')
+    const second = reading({ subjects: ['b'], history: true }, down, first.carry)
+    expect(await kidsOf(second.issuer, NOW, 'a')).toEqual(['a'])
+    expect(second.issuer.asserts('a')).toBe(false)
+  })
+
+  it.each<readonly [string, Partial<IssuerEntry>]>([
+    ['another address', { jwks_uri: 'https://issuer.example/other' }],
+    ['another issuer', { issuer: 'https://other.example' }],
+    ['other algorithms', { algorithms: ['ES384'] }],
+    ['another way to fetch', { fetch: { refresh: 600 } }],
+  ])('S-13 are not those of before with %s', async (_, differs) => {
+    const first = reading({}, fetch)
+    await kidsOf(first.issuer, NOW, 'a')
+    const second = reading(differs, down, first.carry)
+    await expect(kidsOf(second.issuer, NOW, 'a')).rejects.toThrow(unavailable(1, 'failed'))
   })
 })
 
