@@ -99,7 +99,7 @@ export async function createGateway(
       const before = current
       current = await generationOf(next, options, { counters, check: checks.profile }, before)
       counters.reloaded(true)
-      for (const sink of before.sinks) if (!current.sinks.has(sink)) await sink.close?.()
+      await closeAll([...before.sinks].filter((sink) => !current.sinks.has(sink)))
     } catch (error) {
       counters.reloaded(false)
       throw error
@@ -144,9 +144,16 @@ export async function createGateway(
     },
     async close() {
       await (listening ? listening.close() : current.http.close())
-      for (const sink of current.sinks) await sink.close?.()
+      await closeAll([...current.sinks])
     },
   }
+}
+
+/** Closes each, whatever becomes of another, and then throws what went wrong. */
+async function closeAll(sinks: readonly AuditSink[]): Promise<void> {
+  const closed = await Promise.allSettled(sinks.map((sink) => sink.close?.()))
+  const failed = closed.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 async function generationOf(

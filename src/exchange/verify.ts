@@ -68,8 +68,11 @@ async function signedToken(
   const unverified = codec.parse(envelope)
   if (unverified === undefined) throw notOfType(envelope, acceptance)
   const candidates = issuersOf(unverified, acceptance, services)
+  // Read before: keys that change meanwhile are not the ones by which it was verified.
+  const epochs = new Map(candidates.map((issuer) => [issuer, issuer.anchor.epoch]))
   const found = await verifyWithAny(unverified, candidates, rulesOf(acceptance, now))
-  if (key !== undefined) store?.keep(key, { ...found, epoch: found.issuer.anchor.epoch }, now)
+  const epoch = epochs.get(found.issuer)
+  if (key !== undefined && epoch !== undefined) store?.keep(key, { ...found, epoch }, now)
   return found
 }
 
