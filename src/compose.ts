@@ -84,11 +84,14 @@ export async function createGateway(
   options: GatewayOptions = {},
 ): Promise<Gateway> {
   const counters = newCounters()
-  const checks = { configuration: configurationCheck(), profile: profileCheck(extended(builtin(), options)) }
+  const catalog = extended(builtin(), options)
+  const checks = { configuration: configurationCheck(catalog.clientMethods), profile: profileCheck(catalog) }
   const read = () =>
     typeof configuration === 'string' ? readConfiguration(configuration, checks.configuration) : configuration
   let current = await generationOf(read(), options, { counters, check: checks.profile }, undefined)
   let listening: Listening | undefined
+  /** Audit streams that a reload put out of use. */
+  const retired = new Set<AuditSink>()
   let reloading: Promise<void> = Promise.resolve()
   counters.generation(1)
 
@@ -99,7 +102,8 @@ export async function createGateway(
       const before = current
       current = await generationOf(next, options, { counters, check: checks.profile }, before)
       counters.reloaded(true)
-      await closeAll([...before.sinks].filter((sink) => !current.sinks.has(sink)))
+      // Not closed yet: exchanges that began under it are still to be recorded there.
+      for (const sink of before.sinks) if (!current.sinks.has(sink)) retired.add(sink)
     } catch (error) {
       counters.reloaded(false)
       throw error
@@ -120,7 +124,7 @@ export async function createGateway(
     get generation() {
       return counters.current
     },
-    exchange(request, name) {
+    async exchange(request, name) {
       const { tenants } = current
       const tenant = name === undefined && tenants.length === 1 ? tenants[0] : tenants.find((one) => one.name === name)
       if (tenant === undefined) throw new TypeError('the name of a tenant')
@@ -144,7 +148,7 @@ export async function createGateway(
     },
     async close() {
       await (listening ? listening.close() : current.http.close())
-      await closeAll([...current.sinks])
+      await closeAll([...current.sinks, ...retired])
     },
   }
 }

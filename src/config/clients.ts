@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { clientMethods } from '../clients/index.ts'
 import type { CertificateExpectation, RegisteredClient } from '../core/client.ts'
 import { DragomanError } from '../core/errors.ts'
 import { clientIssuer, type TrustTools } from '../trust/index.ts'
@@ -36,9 +37,9 @@ export function loadClients(
 function loadClient(entry: ClientEntry, tools: SecretTools): RegisteredClient {
   const { client_id: id, token_endpoint_auth_method: method } = entry
   assertOnlyOwn(entry)
-  const bySecret = method.startsWith('client_secret_')
-  const byKey = method === 'private_key_jwt'
-  const byCertificate = method === 'tls_client_auth'
+  const bySecret = has(entry, ['client_secret_basic', 'client_secret_post'], 'client_secret')
+  const byKey = has(entry, ['private_key_jwt'], 'jwks')
+  const byCertificate = has(entry, ['tls_client_auth'], 'certificate_authorities')
   return Object.freeze({
     id,
     method,
@@ -61,6 +62,14 @@ function loadClient(entry: ClientEntry, tools: SecretTools): RegisteredClient {
 const wrong = ({ client_id: client }: ClientEntry, expected: string): DragomanError =>
   new DragomanError('ERR_PROFILE_OPTION', { detail: { client, expected } })
 
+/** The credentials of these methods; a method from outside has those that its clients are given. */
+const has = (entry: ClientEntry, methods: readonly string[], prefix: string): boolean =>
+  BUILT_IN.has(entry.token_endpoint_auth_method)
+    ? methods.includes(entry.token_endpoint_auth_method)
+    : Object.keys(entry).some((option) => option.startsWith(prefix))
+
+const BUILT_IN: ReadonlySet<string> = new Set(clientMethods.map(({ name }) => name))
+
 /** Which options belong to which method: one that is ignored would look as if it protected something. */
 const OWN: readonly (readonly [prefix: string, methods: readonly string[]])[] = [
   ['client_secret', ['client_secret_basic', 'client_secret_post']],
@@ -72,6 +81,7 @@ const OWN: readonly (readonly [prefix: string, methods: readonly string[]])[] = 
 ]
 
 function assertOnlyOwn(entry: ClientEntry): void {
+  if (!BUILT_IN.has(entry.token_endpoint_auth_method)) return
   for (const option of Object.keys(entry)) {
     const [, methods] = OWN.find(([prefix]) => option.startsWith(prefix)) ?? []
     if (methods && !methods.includes(entry.token_endpoint_auth_method)) {

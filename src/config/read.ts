@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { clientMethods } from '../clients/index.ts'
 import { DragomanError } from '../core/errors.ts'
 import { type Check, checkFor } from '../profiles/check.ts'
 import { type Path, type Problem, readSource, type Source, type SourceFile } from '../profiles/source.ts'
-import { configurationSchema } from './schema.ts'
+import { configurationSchemaWith } from './schema.ts'
 import type { Configuration, ListenerEntry, TenantEntry } from './types.ts'
 
 const DEFAULT_LISTENER: ListenerEntry = { host: '127.0.0.1', port: 8080 }
 
 /** The check of a configuration against its schema; takes some 20 milliseconds to make, so that a reload keeps it. */
-export const configurationCheck = (): Check => checkFor(configurationSchema)
+export const configurationCheck = (methods: readonly { readonly name: string }[] = clientMethods): Check =>
+  checkFor(configurationSchemaWith(methods.map(({ name }) => name).sort()))
 
 /**
  * Reads a configuration file and checks it against its schema. Reads no other file: {@link createTenant} does.

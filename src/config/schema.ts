@@ -1,3 +1,4 @@
+import { clientMethods } from '../clients/index.ts'
 import { keySchema } from '../keys/index.ts'
 import { issuerSchema } from '../trust/index.ts'
 
@@ -26,7 +27,7 @@ const listener = {
   },
 } as const
 
-const client = {
+const client = (methods: readonly string[]) => ({
   type: 'object',
   description: 'A client, and the one method by which it authenticates.',
   additionalProperties: false,
@@ -34,7 +35,7 @@ const client = {
   properties: {
     client_id: text('Its id.'),
     token_endpoint_auth_method: {
-      enum: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth'],
+      enum: methods,
       description: 'The one method that it may use.',
     },
     client_secret: text('Its secret, in plain. Prefer one of the next three.'),
@@ -76,10 +77,10 @@ const client = {
       description: 'Nothing is issued to it without a DPoP proof.',
     },
   },
-} as const
+})
 
 /** What a tenant has of its own. */
-const tenantProperties = {
+const tenantProperties = (methods: readonly string[]) => ({
   issuer: {
     type: 'string',
     pattern: '^https?://[^?#]+$',
@@ -103,7 +104,7 @@ const tenantProperties = {
       },
     },
   },
-  clients: { type: 'array', items: client, description: 'Who may ask.' },
+  clients: { type: 'array', items: client(methods), description: 'Who may ask.' },
   issuers: { type: 'array', items: issuerSchema, description: 'Whose tokens may be taken.' },
   profiles: {
     description: 'The profiles: a folder of `.yaml` files, or a list of files and folders.',
@@ -198,14 +199,16 @@ const tenantProperties = {
     default: 30,
     description: 'Tolerance for clocks, in seconds.',
   },
-} as const
+})
 
 const REQUIRED = ['issuer', 'keys', 'profiles'] as const
 
 /**
  * JSON Schema (2020-12) of the configuration: one tenant as it is, or several under `tenants`, each with all of its own.
+ *
+ * @param methods names of the client authentication methods that there are
  */
-export const configurationSchema = {
+export const configurationSchemaWith = (methods: readonly string[]) => ({
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Dragoman configuration',
   description: 'One gateway: its listeners and its tenant, or its tenants.',
@@ -214,7 +217,7 @@ export const configurationSchema = {
   oneOf: [{ required: REQUIRED }, { required: ['tenants'] }],
   properties: {
     listeners: { type: 'array', items: listener, minItems: 1, description: 'Default: 127.0.0.1:8080.' },
-    ...tenantProperties,
+    ...tenantProperties(methods),
     tenants: {
       type: 'array',
       minItems: 1,
@@ -229,9 +232,12 @@ export const configurationSchema = {
             pattern: '^[a-z0-9][a-z0-9-]*$',
             description: 'Its name, as in audit records and metrics.',
           },
-          ...tenantProperties,
+          ...tenantProperties(methods),
         },
       },
     },
   },
-} as const
+})
+
+/** {@link configurationSchemaWith} the built-in methods: what editors and the reference are given. */
+export const configurationSchema = configurationSchemaWith(clientMethods.map(({ name }) => name).sort())

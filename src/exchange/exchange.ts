@@ -53,11 +53,11 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   const proofs = await step(trail, 'prove', () => prove(request, caller, now, services))
   trail.proofs = proofs
   const inputs: Verified<Token>[] = []
-  const once = new Set<Verified<Token>>()
+  const once: Verified<Token>[] = []
   const verify: Exchange['verify'] = async (envelope, acceptance) => {
     const token = await verifyToken(envelope, acceptance, { now, caller, proofs }, services)
     inputs.push(token)
-    if (acceptance.singleUse) once.add(token)
+    if (acceptance.singleUse) once.push(token)
     return token
   }
   const subject = await step(trail, 'verify subject', () => verify(subjectOf(request), profile.accepts.subject))
@@ -156,7 +156,7 @@ function signerOf({ key }: Profile, { keys }: Services): Signer {
  *
  * Remembered for as long as any profile could still take the token, which may allow for more skew than this one.
  */
-async function assertFirstUse(tokens: Iterable<Verified<Token>>, now: number, { replay }: Services): Promise<void> {
+async function assertFirstUse(tokens: readonly Verified<Token>[], now: number, { replay }: Services): Promise<void> {
   for (const { validity, provenance } of tokens) {
     const until = Math.ceil(validity.expiresAt ?? now) + MAX_CLOCK_SKEW
     const first = await orUnavailable('ERR_STORE_UNAVAILABLE', () =>

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { MAX_CLOCK_SKEW } from '../../src/core/acceptance.ts'
 import { DragomanError } from '../../src/core/errors.ts'
+import type { VerifiedBefore } from '../../src/core/exchange.ts'
 import type { ReplayStore } from '../../src/core/stores.ts'
 import { exchangeToken, recordRefusal } from '../../src/exchange/exchange.ts'
+import { verifiedStore } from '../../src/stores/verified.ts'
 import {
   actorToken,
   anonymous,
@@ -13,6 +15,7 @@ import {
   ISSUER,
   NOW,
   PLAIN,
+  plainCodec,
   plainSigner,
   profile,
   registered,
@@ -250,6 +253,15 @@ describe('single use', () => {
     await exchange(acting())
     await expect(exchange(acting())).rejects.toThrow(refusal('ERR_TOKEN_REPLAYED'))
     await expect(exchange(acting({ jti: 'another' }))).resolves.toBeDefined()
+  })
+
+  it('holds for a token that is presented as subject and actor at once', async () => {
+    const twice = profile({ subject: { singleUse: true }, actor: { singleUse: true }, steps: [withAct] })
+    const verified = verifiedStore<VerifiedBefore>()
+    for (const services of [{}, { codecs: [{ ...plainCodec(), timeless: true }], verified }]) {
+      const asking = world(twice, services).exchange({ actor_token: subjectToken(), actor_token_type: PLAIN })
+      await expect(asking).rejects.toThrow(refusal('ERR_TOKEN_REPLAYED'))
+    }
   })
 
   it('holds for an embedded token as well', async () => {
