@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import { text } from 'node:stream/consumers'
 
 /** What a command talks to: replaced in tests. */
 export interface Io {
@@ -11,9 +11,8 @@ export interface Io {
 }
 
 export const processIo: Io = {
-  async input() {
-    return readFileSync(0, 'latin1')
-  },
+  // Not readFileSync(0): what another Node writes into a pipe is not there at once, and it does not wait (EAGAIN).
+  input: () => text(process.stdin.setEncoding('latin1')),
   out(text) {
     process.stdout.write(text)
   },

@@ -98,7 +98,8 @@ function requestOf(values: Values, profile: Profile, token: string): TokenReques
     subject_token: token,
     subject_token_type: values.type ?? typeOf(subject.types, token),
     actor_token: actorToken,
-    actor_token_type: actorToken === undefined ? undefined : actor?.types[0],
+    // Whether the profile takes one is for the exchange to say.
+    actor_token_type: actorToken === undefined ? undefined : typeOf((actor ?? subject).types, actorToken),
     requested_token_type: undefined,
     audience: values.audience ?? (targets.fallback.length === 0 && first !== undefined ? [first] : []),
     resource: [],

@@ -105,14 +105,22 @@ function secretDigests(entry: ClientEntry, tools: SecretTools): readonly Uint8Ar
     inline ??
     (file === undefined
       ? tools.env[name ?? '']
-      : tools
-          .readFile(file)
+      : secretFile(entry, file, tools)
           .toString('utf8')
           .replace(/\r?\n$/, ''))
   if (secret === undefined || secret.length < MIN_SECRET_CHARACTERS) {
     throw wrong(entry, `a secret of at least ${MIN_SECRET_CHARACTERS} characters`)
   }
   return [createHash('sha256').update(secret).digest()]
+}
+
+function secretFile(entry: ClientEntry, file: string, tools: SecretTools): Buffer {
+  try {
+    return tools.readFile(file)
+  } catch (cause) {
+    const detail = { client: entry.client_id, file, expected: 'a file that can be read' }
+    throw new DragomanError('ERR_PROFILE_OPTION', { cause, detail })
+  }
 }
 
 function expectation(entry: ClientEntry): CertificateExpectation {

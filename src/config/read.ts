@@ -42,7 +42,23 @@ export function configurationOf({ file, text }: SourceFile, check: Check = confi
   const wrong = all.flatMap((tenant, index) => issuerProblems(tenant, tenants ? ['tenants', index] : []))
   if (wrong.length > 0) throw source.refuse(wrong)
   assertUnique(source, all)
-  return { file, listeners, tenants: all }
+  return {
+    file,
+    listeners,
+    tenants: all,
+    place(tenant, path, error) {
+      const base = tenants === undefined ? [] : ['tenants', all.indexOf(tenant)]
+      return source.refuse([{ path: [...base, ...path], message: wordsOf(error), code: error.code }])
+    },
+  }
+}
+
+/** What an error of a part says, without its place: that is about to be told. */
+function wordsOf({ detail, message }: DragomanError): string {
+  const { expected, file, reason } = detail
+  const subject = typeof file === 'string' ? `${file}: ` : ''
+  if (typeof expected === 'string') return `${subject}expected ${expected}`
+  return `${subject}${typeof reason === 'string' ? reason : message}`
 }
 
 /** With `tenants`, nothing of a tenant stands beside it: it would be shared, or ignored. */

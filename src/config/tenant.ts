@@ -62,28 +62,46 @@ export async function createTenant(
   const files = { readFile: (name: string) => readFileSync(resolve(folder, name)) }
   const { issuer, clock_skew: clockSkew = 30 } = entry
   const tokenEndpoint = `${issuer}/token`
+  /** Gives what is wrong in a part its place in the file, by the name that the error has. */
+  const placed = (error: unknown): unknown => {
+    if (!(error instanceof DragomanError) || error.detail['problems'] !== undefined) return error
+    const path = placeOf(entry, error)
+    return path === undefined ? error : (configuration.place?.(entry, path, error) ?? error)
+  }
+  const part = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw placed(error)
+    }
+  }
   const keys = await createKeyStore(entry.keys.map(keyOptions), {
     readFile: (name) => files.readFile(name).toString('utf8'),
     now: Math.floor(tools.clock()),
     carry: tools.carry,
+  }).catch((error: unknown) => {
+    throw placed(error)
   })
   const trustTools = { ...files, fetch: tools.fetch, clock: tools.clock, carry: tools.carry }
-  const trust = createTrust(entry.issuers ?? [], trustTools, [selfIssuer(issuer, keys)])
-  const clients = loadClients(entry.clients ?? [], { ...trustTools, env: tools.env })
-  const secrets = loadSecrets(entry.secrets ?? [], { ...files, env: tools.env })
-  const profiles = loadProfiles(profileFiles(entry.profiles, folder), {
-    issuer,
-    tokenEndpoint,
-    clockSkew,
-    catalog: tools.catalog,
-    check: tools.check,
-    keys,
-    keyNames: entry.keys.map(({ name }) => name),
-    issuers: (entry.issuers ?? []).map((trusted) => trusted.issuer),
-    clients: clients.ids,
-    readFile: (profile, name) => readFileSync(resolve(dirname(profile), name), 'utf8'),
-    secret: secrets,
-  })
+  const trust = part(() => createTrust(entry.issuers ?? [], trustTools, [selfIssuer(issuer, keys)]))
+  const clients = part(() => loadClients(entry.clients ?? [], { ...trustTools, env: tools.env }))
+  const secrets = part(() => loadSecrets(entry.secrets ?? [], { ...files, env: tools.env }))
+  const profiles = loadProfiles(
+    part(() => profileFiles(entry.profiles, folder)),
+    {
+      issuer,
+      tokenEndpoint,
+      clockSkew,
+      catalog: tools.catalog,
+      check: tools.check,
+      keys,
+      keyNames: entry.keys.map(({ name }) => name),
+      issuers: (entry.issuers ?? []).map((trusted) => trusted.issuer),
+      clients: clients.ids,
+      readFile: (profile, name) => readFileSync(resolve(dirname(profile), name), 'utf8'),
+      secret: secrets,
+    },
+  )
   const { file } = entry.audit ?? {}
   const { catalog, clock, random } = tools
   return {
@@ -120,6 +138,29 @@ export async function createTenant(
   }
 }
 
+/** Where an error of a part stands in the configuration: which key, issuer, client or secret it names. */
+function placeOf(entry: TenantEntry, { detail }: DragomanError): readonly (string | number)[] | undefined {
+  const { key, issuer, client, secret, option, file } = detail
+  const at = (
+    list: 'keys' | 'issuers' | 'clients' | 'secrets',
+    members: readonly object[] = [],
+    member: string,
+    name: unknown,
+  ) => {
+    const index = members.findIndex((one) => (one as { [name: string]: unknown })[member] === name)
+    if (index < 0) return undefined
+    // The option that names the file, where one does.
+    const [named] = Object.entries(members[index] ?? {}).find(([, value]) => value === file && file !== undefined) ?? []
+    return [list, index, ...(named === undefined ? [] : [named])]
+  }
+  if (option === 'profiles') return ['profiles']
+  if (key !== undefined) return at('keys', entry.keys, 'name', key)
+  if (issuer !== undefined)
+    return at('issuers', entry.issuers, 'issuer', issuer) ?? at('clients', entry.clients, 'client_id', issuer)
+  if (client !== undefined) return at('clients', entry.clients, 'client_id', client)
+  return secret === undefined ? undefined : at('secrets', entry.secrets, 'name', secret)
+}
+
 /** The profile files of a tenant, in the order of their names. A folder that is missing or empty refuses: it never means "allow". */
 function profileFiles(places: string | readonly string[], folder: string): readonly SourceFile[] {
   const files = [places].flat().flatMap((place) => {
@@ -148,9 +189,19 @@ function loadSecrets(
   entries: readonly SecretEntry[],
   tools: { readFile(name: string): Buffer; readonly env: TenantTools['env'] },
 ): (name: string) => Uint8Array {
+  const read = (file: string, secret: string): Buffer => {
+    try {
+      return tools.readFile(file)
+    } catch (cause) {
+      throw new DragomanError('ERR_PROFILE_OPTION', {
+        cause,
+        detail: { secret, file, expected: 'a file that can be read' },
+      })
+    }
+  }
   const secrets = new Map<string, Uint8Array>()
   for (const { name, file, env, value } of entries) {
-    const secret = file === undefined ? Buffer.from(value ?? tools.env[env ?? ''] ?? '', 'utf8') : tools.readFile(file)
+    const secret = file === undefined ? Buffer.from(value ?? tools.env[env ?? ''] ?? '', 'utf8') : read(file, name)
     if (secret.length < MIN_SECRET_BYTES || secrets.has(name)) {
       throw new DragomanError('ERR_PROFILE_OPTION', {
         detail: { secret: name, expected: secrets.has(name) ? 'each name once' : `at least ${MIN_SECRET_BYTES} bytes` },

@@ -1,3 +1,4 @@
+import type { DragomanError } from '../core/errors.ts'
 import type { Value } from '../core/value.ts'
 import type { KeyEntry } from '../keys/index.ts'
 import type { FetchEntry, IssuerEntry } from '../trust/index.ts'
@@ -8,6 +9,8 @@ export interface Configuration {
   readonly file: string
   readonly listeners: readonly ListenerEntry[]
   readonly tenants: readonly TenantEntry[]
+  /** The error with its place in the file: of the member at `path` of this tenant. */
+  place?(tenant: TenantEntry, path: readonly (string | number)[], error: DragomanError): DragomanError
 }
 
 export interface ListenerEntry {

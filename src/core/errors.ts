@@ -236,7 +236,7 @@ export const errors = {
     'invalid_target',
     400,
     'too many targets',
-    'The output format can carry one audience only.',
+    'The output can be for one audience only: its format has room for one, or its subject is made for one.',
     'Ask for one target at a time.',
   ),
   ERR_PROFILE_TARGET_MISSING: reason(
@@ -255,8 +255,8 @@ export const errors = {
     'invalid_scope',
     400,
     'the scope exceeds what may be granted',
-    'A requested scope is not in the subject token or not in the profile, and the profile is strict about it.',
-    'Ask for less, or set `validity.scope.strict` to false to have it narrowed.',
+    'A requested scope is not in the subject token or not in the profile; nothing else was asked for, or the profile is strict.',
+    'Ask for less. With `validity.scope.strict` off, what cannot be granted is left out as long as something can.',
   ),
   ERR_PROFILE_REQUIRED: badRequest(
     'the token lacks what this exchange requires',

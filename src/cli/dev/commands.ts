@@ -17,8 +17,8 @@ export function samples(http: string, https: string, folder: string): readonly S
     [['grant_type', `=${EXCHANGE}`] as const, ...parameters]
       .map(([name, value]) => `  --data-urlencode ${name}${value}`)
       .join(' \\\n')
-  const line = (url: string, parameters: readonly (readonly [string, string])[], flags = '') =>
-    `curl -s ${url}/token -u demo:demo-secret ${flags}\\\n${form(parameters)}`
+  const line = (url: string, parameters: readonly (readonly [string, string])[], ...flags: readonly string[]) =>
+    [`curl -s ${url}/token -u demo:demo-secret`, ...flags, form(parameters)].join(' \\\n')
   const jwt = [
     ['subject_token', at('subject.jwt')],
     ['subject_token_type', `=${JWT}`],
@@ -33,7 +33,7 @@ export function samples(http: string, https: string, folder: string): readonly S
   ] as const
   const target = (host: string) => ['audience', `=https://${host}.beta.example`] as const
   const csr = ['csr', at('client.csr')] as const
-  const mutual = `--cacert ${folder}/tls-ca.pem --cert ${folder}/client.pem --key ${folder}/client.key `
+  const mutual = `  --cacert ${folder}/tls-ca.pem --cert ${folder}/client.pem --key ${folder}/client.key`
   return [
     {
       profile: 'jwt-to-cwt',

@@ -109,13 +109,17 @@ function told(sink: AuditSink, io: Io | undefined): AuditSink {
 function welcome(http: string, https: string, folder: string): string {
   const lines = [
     `Domain alpha made its keys and some tokens; domain beta's gateway listens on ${http} and ${https}.`,
-    `Tokens, keys and configuration: ${folder}`,
-    `Audit records: ${folder}/audit.jsonl`,
+    'Its folder has tokens, keys, the configuration and the audit records. The pages in docs/ call it DIR:',
+    '',
+    `export DIR=${quoted(folder)}`,
     '',
     'Paste any of these into another terminal. `| node bin/dragoman.mjs inspect` behind it shows what came out,',
     'and this terminal tells what became of each claim.',
   ]
-  for (const { profile, says, command } of samples(http, https, folder))
+  for (const { profile, says, command } of samples(http, https, quoted(folder)))
     lines.push('', `# ${profile}: ${says}`, command)
   return `${lines.join('\n')}\n`
 }
+
+/** As one word for a shell. */
+const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

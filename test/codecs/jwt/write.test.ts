@@ -148,6 +148,14 @@ describe('embedded tokens', () => {
     refuses(embedded(name, 'header'), 'ERR_PROFILE_RENDERING'),
   )
 
+  test('do not take the place of each other, nor of what the profile adds', () => {
+    for (const place of ['claim', 'header'] as const) {
+      const { embedded: one } = embedded('a', place)
+      refuses({ ...draft({}), embedded: [...one, ...one] }, 'ERR_PROFILE_RENDERING')
+    }
+    refuses(embedded('env', 'header'), 'ERR_PROFILE_RENDERING', { header: map([['env', 'prod']]) })
+  })
+
   test('do not stay in the header of the next token', () => {
     const writer = codec.prepare(rendering())
     writer.lay(draft({}), issuance())
