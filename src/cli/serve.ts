@@ -13,7 +13,10 @@ export const serveCommand: Command = {
   async run(args, io) {
     const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' } } })
     if (values.config === undefined) throw new UsageError('--config is required')
-    const gateway = await createGateway(values.config)
+    const gateway = await createGateway(values.config, {
+      // A defect: where it was thrown, with the request id of its record.
+      log: (event, detail) => io.error(`defect: ${JSON.stringify({ event, ...detail })}\n`),
+    })
     for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
     const addresses = await gateway.listen()
     for (const address of addresses) io.error(`listening on ${address}\n`)

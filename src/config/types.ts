@@ -1,6 +1,6 @@
-import type { DragomanError } from '../core/errors.ts'
 import type { Value } from '../core/value.ts'
 import type { KeyEntry } from '../keys/index.ts'
+import type { Report } from '../profiles/report.ts'
 import type { FetchEntry, IssuerEntry } from '../trust/index.ts'
 
 /** The configuration, checked and with paths still as written. */
@@ -9,8 +9,8 @@ export interface Configuration {
   readonly file: string
   readonly listeners: readonly ListenerEntry[]
   readonly tenants: readonly TenantEntry[]
-  /** The error with its place in the file: of the member at `path` of this tenant. */
-  place?(tenant: TenantEntry, path: readonly (string | number)[], error: DragomanError): DragomanError
+  /** Gathers what is wrong with a tenant, with its place in the file. Absent: it was not read from one. */
+  readonly reportFor?: (tenant: TenantEntry) => Report
 }
 
 export interface ListenerEntry {

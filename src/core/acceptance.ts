@@ -32,14 +32,16 @@ export interface AcceptanceDefaults {
   readonly clockSkew: number
   /** The token types that the codec of this format reads; `undefined`: there is no such codec. */
   types(format: string): readonly TokenType[] | undefined
+  /** What is wrong with taking tokens of this format from this issuer, in words; absent: issuers are not looked at. */
+  issuerFault?(issuer: string, format: string): string | undefined
 }
 
 /**
  * `accept.subject`, `accept.actor`, or the rules for an embedded token, as a {@link TokenAcceptance}.
  *
- * Checks what a schema cannot: the format is known, its types are ones that its codec reads, algorithms and extended key
- * usages are known, X.509 options stand with X.509 only. Does NOT check that the issuers are trusted: who puts profile
- * and trust together does.
+ * Checks what a schema cannot: the format is known, its types are ones that its codec reads, the issuers are trusted and
+ * have what its signatures are checked against (`issuerFault`), algorithms and extended key usages are known, X.509
+ * options stand with X.509 only.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_OPTION`, with the path of the option in `detail.path`
  */
@@ -57,11 +59,16 @@ export function tokenAcceptance(
   for (const name of certificate ? [] : (['subject_from', 'extended_key_usage'] as const)) {
     if (options[name] !== undefined) throw wrong(path, name, 'no such option: it is for certificates')
   }
+  const issuers = options.issuers.map((issuer) => (issuer === 'self' ? defaults.issuer : issuer))
+  for (const [index, issuer] of issuers.entries()) {
+    const fault = defaults.issuerFault?.(issuer, format)
+    if (fault !== undefined) throw wrong(path, `issuers[${index}]`, fault)
+  }
   return {
     format,
     types,
     kind: options.kind,
-    issuers: options.issuers.map((issuer) => (issuer === 'self' ? defaults.issuer : issuer)),
+    issuers,
     audience: audienceOf(options, defaults, certificate),
     clockSkew: options.clock_skew ?? defaults.clockSkew,
     maxAge: options.max_age,

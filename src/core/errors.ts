@@ -314,8 +314,8 @@ export const errors = {
     'server_error',
     500,
     'the gateway is misconfigured',
-    'The YAML cannot be parsed.',
-    'See the line and column.',
+    'The file cannot be read, or is no YAML.',
+    'See the file, or the line and column in it.',
   ),
   ERR_PROFILE_SCHEMA: reason(
     'server_error',
@@ -549,7 +549,7 @@ export const errors = {
     503,
     'the gateway cannot accept the request at the moment',
     'The audit stream cannot be written, and an exchange without a record is refused.',
-    'Free the disk; see the log.',
+    'Let the file be written; free the disk.',
   ),
   ERR_OVERLOADED: reason(
     'temporarily_unavailable',
@@ -580,10 +580,14 @@ export class DragomanError extends Error {
   /** Seconds after which a retry makes sense, for temporary failures. */
   readonly retryAfter: number | undefined
 
-  constructor(code: ErrorCode, options: { detail?: Detail; cause?: unknown; retryAfter?: number } = {}) {
+  /** `message`: in place of the catalogue's words, where there is more to say, such as the place in a file. */
+  constructor(
+    code: ErrorCode,
+    options: { detail?: Detail; cause?: unknown; retryAfter?: number; message?: string } = {},
+  ) {
     const { expected, path } = options.detail ?? {}
     const more = [path, expected].filter((part) => typeof part === 'string').join(': expected ')
-    super(`${errors[code].cause}${more ? ` (${more})` : ''}`, { cause: options.cause })
+    super(options.message ?? `${errors[code].cause}${more ? ` (${more})` : ''}`, { cause: options.cause })
     this.code = code
     this.detail = options.detail ?? {}
     this.retryAfter = options.retryAfter

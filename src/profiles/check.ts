@@ -1,29 +1,39 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { Path, Problem } from './source.ts'
+import { closest, hint } from './nearest.ts'
+import type { Path, Problem } from './problem.ts'
 
 /** Checks a value against one JSON Schema and says in words what is wrong. */
 export type Check = (value: unknown) => readonly Problem[]
 
-/** Compiles a schema (2020-12) once; `format` and unknown keywords are notes for editors and are not checked. */
+/**
+ * Compiles a schema (2020-12) once. A keyword that there is not refuses, so that no stage is checked less than it says;
+ * `format` is a note for editors.
+ *
+ * @throws Error for a schema that is none
+ */
 export function checkFor(schema: object): Check {
-  const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, verbose: true })
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strict: true,
+    // `required` stands beside `properties` in alternatives, and a value may be of two types.
+    strictRequired: false,
+    strictTypes: false,
+    validateFormats: false,
+    verbose: true,
+  })
   const validate: ValidateFunction = ajv.compile(schema)
-  return (value) => (validate(value) ? [] : problemsOf(validate.errors ?? []))
+  return (value) => (validate(value) ? [] : problemsIn(validate.errors ?? []))
 }
 
-function problemsOf(errors: readonly ErrorObject[]): readonly Problem[] {
-  // Of alternatives each says why it is none of them; the deepest one knows what was meant.
+function problemsIn(errors: readonly ErrorObject[]): readonly Problem[] {
   const sums = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
-  const plain = errors.filter(
-    (error) =>
-      error.keyword !== 'if' &&
-      !sums.some(
-        (sum) =>
-          sum === error ||
-          (error.instancePath.startsWith(sum.instancePath) && error.schemaPath.startsWith(sum.schemaPath)),
-      ),
-  )
-  const told = [...plain.map(problemOf), ...sums.map(alternativesOf)]
+  // Of alternatives each says why it is none of them; those that could have been meant are told, or all in one.
+  const told = errors.flatMap((error) => {
+    // `if` has a branch that says more, and `propertyNames` what is wrong with the name.
+    if (error.keyword === 'if' || error.keyword === 'propertyNames') return []
+    if (sums.some((sum) => sum !== error && isInside(error, sum))) return []
+    return sums.includes(error) ? alternatives(error, errors) : problemOf(error)
+  })
   const seen = new Set<string>()
   return told.filter(({ path, message }) => {
     const key = `${path.join('/')} ${message}`
@@ -31,14 +41,23 @@ function problemsOf(errors: readonly ErrorObject[]): readonly Problem[] {
   })
 }
 
+const isInside = (error: ErrorObject, sum: ErrorObject): boolean =>
+  error.schemaPath.startsWith(`${sum.schemaPath}/`) &&
+  (error.instancePath === sum.instancePath || error.instancePath.startsWith(`${sum.instancePath}/`))
+
 function problemOf(error: ErrorObject): Problem {
-  const path = pointer(error.instancePath)
-  const { keyword, params, data, parentSchema } = error
+  const { keyword, params, data, parentSchema, propertyName, instancePath } = error
+  if (propertyName !== undefined) {
+    const { message } = problemOf({ ...error, propertyName: undefined } as unknown as ErrorObject)
+    return { path: [...pointer(instancePath), propertyName], atName: true, message: `${message} as a name` }
+  }
+  const path = pointer(instancePath)
   switch (keyword) {
     case 'additionalProperties': {
       const name = String(params['additionalProperty'])
       const known = Object.keys((parentSchema as { properties?: object } | undefined)?.properties ?? {})
-      return { path: [...path, name], atName: true, message: `unknown option; ${suggestion(name, known)}` }
+      const words = known.length === 0 ? 'there are no options here' : hint(name, known)
+      return { path: [...path, name], atName: true, message: `unknown option; ${words}` }
     }
     case 'required':
       return { path, message: `\`${params['missingProperty']}\` is missing` }
@@ -47,22 +66,24 @@ function problemOf(error: ErrorObject): Problem {
     case 'type':
       return { path, message: `expected ${article(String(params['type']))}, found ${kindOf(data)}` }
     case 'enum':
-      return {
-        path,
-        message: `expected one of ${list(params['allowedValues'])}${nearest(data, params['allowedValues'])}`,
-      }
+      return { path, message: expectedOneOf(data, params['allowedValues']) }
     case 'const':
       return { path, message: `expected ${JSON.stringify(params['allowedValue'])}, or no such option` }
     case 'pattern':
       return { path, message: `expected text that matches ${params['pattern']}` }
     case 'minLength':
       return { path, message: 'expected text that is not empty' }
+    case 'maxLength':
+      return { path, message: `expected at most ${params['limit']} characters` }
     case 'minItems':
       return { path, message: `expected at least ${params['limit']} in the list` }
     case 'maxItems':
       return { path, message: `expected at most ${params['limit']} in the list` }
     case 'uniqueItems':
-      return { path: [...path, Number(params['i'])], message: 'stands in the list twice' }
+      return {
+        path: [...path, Math.max(Number(params['i']), Number(params['j']))],
+        message: 'stands in the list twice',
+      }
     case 'minProperties':
       return { path, message: 'expected at least one option' }
     case 'minimum':
@@ -70,35 +91,58 @@ function problemOf(error: ErrorObject): Problem {
     case 'exclusiveMinimum':
     case 'exclusiveMaximum':
       return { path, message: `expected a number ${params['comparison']} ${params['limit']}` }
-    case 'propertyNames':
-      return {
-        path: [...path, String(params['propertyName'])],
-        atName: true,
-        message: 'not a name that can stand here',
-      }
     default:
       return { path, message: error.message ?? `does not fit (${keyword})` }
   }
 }
 
-function alternativesOf({ instancePath, keyword, data, schema, params }: ErrorObject): Problem {
+interface Alternative {
+  readonly required?: readonly string[]
+  readonly type?: string
+  readonly const?: unknown
+}
+
+function alternatives(sum: ErrorObject, errors: readonly ErrorObject[]): readonly Problem[] {
+  const { instancePath, data, schema, schemaPath } = sum
   const path = pointer(instancePath)
-  const options = (Array.isArray(schema) ? schema : []) as readonly {
-    required?: readonly string[]
-    type?: string
-    const?: unknown
-  }[]
-  const groups = options.flatMap(({ required }) =>
-    required ? [required.map((name) => `\`${name}\``).join(' with ')] : [],
-  )
-  if (groups.length > 0) {
-    const several = keyword === 'oneOf' && params['passingSchemas'] !== null && params['passingSchemas'] !== undefined
-    return { path, message: `expected exactly one of ${groups.join(', ')}${several ? ', found several' : ''}` }
+  const options = (Array.isArray(schema) ? schema : []) as readonly Alternative[]
+  if (options.some(({ required }) => required !== undefined) && options.every(({ type }) => type === undefined)) {
+    const plain = errors.some(
+      (error) =>
+        error.instancePath === instancePath && (error.keyword === 'type' || error.keyword === 'additionalProperties'),
+    )
+    // What is no map, or has a member that is misspelt, is told so; which members it should have is no news then.
+    return plain ? [] : [membersOf(sum, options)]
   }
+  // Of the one alternative that is of the same type, or whose inside was reached, it is known what was meant.
+  const inner = errors.filter((error) => error !== sum && isInside(error, sum))
+  const near = options.flatMap((_, index) => {
+    const own = inner.filter((error) => error.schemaPath.startsWith(`${schemaPath}/${index}/`))
+    return own.some(({ keyword, instancePath: at }) => at === instancePath && /^(?:type|const)$/.test(keyword))
+      ? []
+      : [own]
+  })
+  const [only, another] = near
+  if (only !== undefined && another === undefined && only.length > 0) return problemsIn(only)
   const kinds = options.flatMap(({ type, const: constant }) =>
     constant === undefined ? (type === undefined ? [] : [article(type)]) : [JSON.stringify(constant)],
   )
-  return { path, message: `expected ${kinds.join(' or ') || 'another value'}, found ${kindOf(data)}` }
+  return [{ path, message: `expected ${kinds.join(' or ') || 'another value'}, found ${kindOf(data)}` }]
+}
+
+/** Of groups of members, exactly one is to be there. */
+function membersOf({ instancePath, data, params }: ErrorObject, options: readonly Alternative[]): Problem {
+  const path = pointer(instancePath)
+  const groups = options.map(({ required = [] }) => required)
+  const either = groups.every(({ length }) => length === 1) ? ', ' : ', or '
+  const text = groups.map((names) => names.map((name) => `\`${name}\``).join(' and ')).join(either)
+  if (Array.isArray(params['passingSchemas']))
+    return { path, message: `expected exactly one of ${text}, found several` }
+  const there = new Set(Object.keys(Object(data)))
+  const [begun, other] = groups.filter((names) => names.some((name) => there.has(name)))
+  const missing = begun !== undefined && other === undefined ? begun.filter((name) => !there.has(name)) : []
+  if (missing.length === 0) return { path, message: `expected exactly one of ${text}` }
+  return { path, message: missing.map((name) => `\`${name}\` is missing`).join(', ') }
 }
 
 const pointer = (text: string): Path =>
@@ -108,7 +152,11 @@ const pointer = (text: string): Path =>
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step))
 
-const list = (values: unknown): string => (Array.isArray(values) ? values.map((value) => String(value)).join(', ') : '')
+function expectedOneOf(data: unknown, allowed: unknown): string {
+  const names = Array.isArray(allowed) ? allowed.map(String) : []
+  const near = typeof data === 'string' ? closest(data, names) : undefined
+  return `expected one of ${names.join(', ')}${near === undefined ? '' : `; did you mean \`${near}\`?`}`
+}
 
 const article = (type: string): string =>
   ({
@@ -125,43 +173,4 @@ function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   return article(typeof value === 'object' ? 'object' : typeof value)
-}
-
-function suggestion(name: string, known: readonly string[]): string {
-  const near = closest(name, known)
-  if (near !== undefined) return `did you mean \`${near}\`?`
-  return known.length === 0 ? 'there are no options here' : `known here: ${known.join(', ')}`
-}
-
-const nearest = (value: unknown, known: unknown): string => {
-  const near = typeof value === 'string' && Array.isArray(known) ? closest(value, known.map(String)) : undefined
-  return near === undefined ? '' : `; did you mean \`${near}\`?`
-}
-
-/** The name that most resembles `name`, if any does: at most a third of it differs. */
-export function closest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((left, right) => left.distance - right.distance)
-  const [best] = ranked
-  return best && best.distance <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined
-}
-
-/** Edits (insert, delete, replace, swap of neighbours) from one word to the other. */
-function editDistance(from: string, to: string): number {
-  const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)]
-  for (let i = 1; i <= from.length; i += 1) {
-    const row = [i]
-    for (let j = 1; j <= to.length; j += 1) {
-      const above = rows[i - 1] ?? []
-      const same = from[i - 1] === to[j - 1] ? 0 : 1
-      let cost = Math.min((above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (above[j - 1] ?? 0) + same)
-      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
-        cost = Math.min(cost, (rows[i - 2]?.[j - 2] ?? 0) + 1)
-      }
-      row.push(cost)
-    }
-    rows.push(row)
-  }
-  return rows[from.length]?.[to.length] ?? 0
 }

@@ -1,44 +1,58 @@
-import { DragomanError } from '../core/errors.ts'
 import { dangers } from '../core/profile.ts'
-import type { Stage } from '../core/stage.ts'
+import type { Path } from './problem.ts'
+import { pathText } from './problem.ts'
+import type { Report } from './report.ts'
 
 /**
- * Every `danger_` option that is on, with the path where it stands. Found by name in the whole document, so that none
- * is overlooked, whichever stage it belongs to.
+ * Every `danger_` option that is on, with the path where it first stands. Found by name in the whole document, so that
+ * none is overlooked, whichever stage it belongs to.
  *
- * @throws {@link DragomanError} `ERR_PROFILE_OPTION` for a name that no rule and no stage knows
+ * Reports a name that begins so where the schema has no such option: a claim could otherwise pass for one.
  */
-export function dangersIn(document: object, stages: readonly Stage[]): ReadonlyMap<string, string> {
+export function dangersIn(document: unknown, schema: object, report: Report): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
-  const declared = new Set(stages.flatMap(({ schema }) => namesIn(schema)))
-  const visit = (value: unknown, path: string): void => {
+  const visit = (value: unknown, schemas: readonly Schema[], path: Path): void => {
+    if (typeof value !== 'object' || value === null) return
     if (Array.isArray(value)) {
-      for (const [index, item] of value.entries()) visit(item, `${path}[${index}]`)
+      const items = schemas.flatMap((one) => one.items ?? []).flatMap(alternatives)
+      for (const [index, item] of value.entries()) visit(item, items, [...path, index])
       return
     }
-    if (typeof value !== 'object' || value === null) return
     for (const [name, member] of Object.entries(value)) {
-      const at = path === '' ? name : `${path}.${name}`
-      if (!name.startsWith('danger_')) visit(member, at)
-      else if (member === true) {
-        if (!Object.hasOwn(dangers, name) && !declared.has(name)) {
-          throw new DragomanError('ERR_PROFILE_OPTION', {
-            detail: { path: at, expected: Object.keys(dangers).join(', ') },
-          })
-        }
-        found.set(name, at)
-      }
+      const here = [...path, name]
+      const declared = schemas.some(({ properties = {} }) => Object.hasOwn(properties, name))
+      if (!name.startsWith(PREFIX)) visit(member, membersOf(schemas, name), here)
+      else if (!declared) {
+        const message = `there is no such option here; those that there are: ${Object.keys(dangers).join(', ')}`
+        report.add({ path: here, message, code: 'ERR_PROFILE_OPTION', atName: true })
+      } else if (member === true && !found.has(name)) found.set(name, pathText(here))
     }
   }
-  visit(document, '')
+  visit(document, alternatives(schema), [])
   return found
 }
 
-/** Names of `danger_` options in a schema. */
-function namesIn(schema: unknown): readonly string[] {
-  if (typeof schema !== 'object' || schema === null) return []
-  return Object.entries(schema).flatMap(([name, value]) => [
-    ...(name.startsWith('danger_') ? [name] : []),
-    ...namesIn(value),
-  ])
+const PREFIX = 'danger_'
+
+interface Schema {
+  readonly properties?: { readonly [name: string]: Schema }
+  readonly additionalProperties?: Schema | boolean
+  readonly items?: Schema
+  readonly anyOf?: readonly Schema[]
+  readonly oneOf?: readonly Schema[]
+  readonly allOf?: readonly Schema[]
 }
+
+const alternatives = (schema: Schema): readonly Schema[] => [
+  schema,
+  ...[schema.anyOf, schema.oneOf, schema.allOf].flatMap((group) => group ?? []).flatMap(alternatives),
+]
+
+const membersOf = (schemas: readonly Schema[], name: string): readonly Schema[] =>
+  schemas
+    .flatMap(({ properties = {}, additionalProperties: rest }): readonly Schema[] => {
+      const own = Object.hasOwn(properties, name) ? properties[name] : undefined
+      if (own !== undefined) return [own]
+      return typeof rest === 'object' ? [rest] : []
+    })
+    .flatMap(alternatives)

@@ -1,10 +1,15 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
-import { DragomanError, type ErrorCode } from '../core/errors.ts'
+import { LineCounter, parseDocument } from 'yaml'
+import type { DragomanError } from '../core/errors.ts'
+import { excerptAt, type Range } from './excerpt.ts'
+import { faultsOf } from './faults.ts'
+import { hiddenIn, mentions, withoutRunOn } from './hidden.ts'
+import { nodeAt, valueAt } from './nodes.ts'
+import { type PlacedProblem, type Problem, pathText, problemError } from './problem.ts'
 
 // The largest profile one can imagine has a hundred claims; a file beyond this is not a profile.
 export const MAX_FILE_BYTES = 256 * 1024
 // Problems shown at once: what is wrong after twenty is better looked at when those are mended.
-const MAX_PROBLEMS = 20
+export const MAX_PROBLEMS = 20
 
 /** A file as it was read, and how to call it in a message. */
 export interface SourceFile {
@@ -12,154 +17,85 @@ export interface SourceFile {
   readonly text: string
 }
 
-/** Where something stands in a document: member names and list positions from the top. */
-export type Path = readonly (string | number)[]
-
-/** One thing that is wrong in a file. */
-export interface Problem {
-  readonly path: Path
-  /** What is wrong and what would be right, in words. */
-  readonly message: string
-  /** The name of the member at `path` is what is wrong, not its value. */
-  readonly atName?: boolean
-  readonly code?: ErrorCode
-}
-
 /** A YAML document with the place of each node. */
 export interface Source extends SourceFile {
   readonly value: unknown
-  /** The error for these problems, all in one. */
+  /** The error for these problems, all in one, in the order of the file. */
   refuse(problems: readonly Problem[]): DragomanError
+}
+
+export interface SourceOptions {
+  /** Names of members whose values no message shows, nor those of members that are called almost like them. */
+  readonly secrets?: readonly string[]
 }
 
 /**
  * Reads one YAML document (YAML 1.2, core schema).
  *
- * Refuses what makes a configuration say something else than it seems to: anchors, aliases and merge keys, tags of its
- * own, repeated keys, several documents; and files beyond 256 KiB.
+ * Refuses what makes a configuration say something else than it seems to: anchors, aliases and merge keys, tags, names
+ * that are not text, repeated names, several documents, text that is not Unicode; and files beyond 256 KiB, 32 levels,
+ * or 10 000 entries in a list.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_SYNTAX`, with file, line and column
  */
-export function readSource({ file, text }: SourceFile): Source {
+export function readSource({ file, text }: SourceFile, { secrets = [] }: SourceOptions = {}): Source {
   const lines = new LineCounter()
+  const placed = (offset: number, hidden: readonly Range[], rest: Pick<PlacedProblem, 'path' | 'message' | 'code'>) => {
+    const { line, col } = lines.linePos(offset)
+    return {
+      file,
+      line: Math.max(1, line),
+      column: Math.max(1, col),
+      excerpt: excerptAt(text, offset, hidden),
+      ...rest,
+    }
+  }
   if (Buffer.byteLength(text) > MAX_FILE_BYTES) {
-    throw problemError('ERR_PROFILE_SYNTAX', file, [{ text: `${file}: larger than ${MAX_FILE_BYTES} bytes` }])
+    const message = `expected at most ${MAX_FILE_BYTES} bytes`
+    throw problemError([{ file, line: 1, column: 1, path: '', excerpt: '', message, code: 'ERR_PROFILE_SYNTAX' }])
   }
   const document = parseDocument(text, {
     lineCounter: lines,
     version: '1.2',
     schema: 'core',
-    uniqueKeys: true,
+    // Compared each with each there, and once for each in `faultsOf`.
+    uniqueKeys: false,
     strict: true,
   })
-  const place = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return { line, column: col }
+  const faults = faultsOf(document)
+  const hidden = hiddenIn(document, text, secrets)
+  if (faults.length > 0) {
+    const unread = [...hidden, ...mentions(text, secrets)]
+    const shown = faults.map(([offset, message]) =>
+      placed(offset, unread, { path: '', message, code: 'ERR_PROFILE_SYNTAX' }),
+    )
+    throw refusal(shown)
   }
-  const failures = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
-    at: pos[0],
-    message: message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'not YAML',
-  }))
-  visit(document, {
-    Pair: (_, { key }) => {
-      if (!isScalar(key))
-        failures.push({ at: offsetAt(key), message: 'a list or a map is no name: expected text before the colon' })
-    },
-    Alias: (_, node) =>
-      void failures.push({ at: node.range?.[0] ?? 0, message: 'aliases are not taken: write the value out' }),
-    Node: (_, node) => {
-      if (node.anchor)
-        failures.push({ at: node.range?.[0] ?? 0, message: 'anchors are not taken: write the value out' })
-    },
-  })
-  if (failures.length > 0) {
-    const shown = failures.slice(0, MAX_PROBLEMS).map(({ at, message }) => ({
-      ...place(at),
-      text: describe(file, text, place(at), message),
-    }))
-    throw problemError('ERR_PROFILE_SYNTAX', file, shown)
-  }
-  const root = document.contents as Node | null
+  const root = document.contents
   return {
     file,
     text,
     value: document.toJS({ maxAliasCount: 0 }),
     refuse(problems) {
-      const shown = problems.slice(0, MAX_PROBLEMS).map(({ path, message, atName }) => {
-        const position = place(offsetOf(root, path, atName === true))
-        const where = pathText(path)
-        return {
-          ...position,
-          path: where,
-          text: describe(file, text, position, where ? `${where}: ${message}` : message),
-        }
+      // A name that nothing is known of may be a secret's, written wrong.
+      const unknown = secrets.length === 0 ? [] : problems.filter(({ atName }) => atName === true)
+      const masks = [...hidden, ...unknown.flatMap(({ path }) => valueAt(root, path))]
+      const shown = problems.map(({ path, message, atName, code = 'ERR_PROFILE_SCHEMA', cause }) => {
+        const { name, value, nearest } = nodeAt(root, path)
+        const [offset] = (atName === true ? name : value) ?? value ?? name ?? nearest
+        const told = path.map((step) => (typeof step === 'string' ? withoutRunOn(step, secrets) : step))
+        const whole = told.every((step, index) => step === path[index])
+        const words = whole ? message : 'expected a colon and a space behind this name'
+        return { ...placed(offset, masks, { path: pathText(told), message: words, code }), cause }
       })
-      return problemError(problems[0]?.code ?? 'ERR_PROFILE_SCHEMA', file, shown)
+      return refusal(shown)
     },
   }
 }
 
-const offsetAt = (node: unknown): number => (node as Node | null)?.range?.[0] ?? 0
-
-/** `stages[2].validity.lifetime`. */
-export const pathText = (path: Path): string =>
-  path.reduce<string>(
-    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? step : `${text}.${step}`),
-    '',
-  )
-
-/** The steps of such a text. */
-export const pathSteps = (text: string): Path =>
-  [...text.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, name, index]) =>
-    index === undefined ? (name ?? '') : Number(index),
-  )
-
-interface Shown {
-  readonly text: string
-  readonly line?: number
-  readonly column?: number
-  readonly path?: string
-}
-
-function problemError(code: ErrorCode, file: string, problems: readonly Shown[]): DragomanError {
-  const [first] = problems
-  return new DragomanError(code, {
-    detail: {
-      file,
-      line: first?.line,
-      column: first?.column,
-      at: first?.path,
-      problems: problems.map(({ text }) => text),
-    },
-  })
-}
-
-/** The message as an editor jumps to it, with the line and a caret under the column. */
-function describe(file: string, text: string, at: { line: number; column: number }, message: string): string {
-  const line = text.split('\n')[at.line - 1] ?? ''
-  // A tab is as wide as the terminal likes, so the caret's line repeats it.
-  const indent = line.slice(0, at.column - 1).replace(/[^\t]/g, ' ')
-  return `${file}:${at.line}:${at.column}: ${message}\n  ${line}\n  ${indent}^`
-}
-
-/** Where the node at `path` begins; of one that is missing, the nearest above it. */
-function offsetOf(root: Node | null, path: Path, atName: boolean): number {
-  let node: unknown = root
-  let offset = root?.range?.[0] ?? 0
-  for (const [index, step] of path.entries()) {
-    const last = index === path.length - 1
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step))
-      if (!pair) return offset
-      const name = isScalar(pair.key) ? pair.key.range?.[0] : undefined
-      node = pair.value
-      offset = last && atName ? (name ?? offset) : ((node as Node | null)?.range?.[0] ?? name ?? offset)
-    } else if (isSeq(node)) {
-      node = node.items[Number(step)]
-      offset = (node as Node | undefined)?.range?.[0] ?? offset
-    } else {
-      return offset
-    }
-  }
-  return offset
+function refusal(problems: readonly PlacedProblem[]): DragomanError {
+  const inOrder = problems.toSorted((left, right) => left.line - right.line || left.column - right.column)
+  const [first, ...rest] = inOrder.slice(0, MAX_PROBLEMS)
+  if (first === undefined) throw new TypeError('a refusal has a problem')
+  return problemError([first, ...rest])
 }

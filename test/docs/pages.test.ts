@@ -1,42 +1,33 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
+import { samples } from '../../src/cli/dev/commands.ts'
+import { exit } from '../../src/cli/io.ts'
 import { createGateway } from '../../src/compose.ts'
 import { errors } from '../../src/core/errors.ts'
-import { tokenTypes } from '../../src/core/types.ts'
-import { map, withMember } from '../../src/core/value.ts'
-import { NOW, newWorld, type Parameters, said, type World } from '../support/world.ts'
+import { blocks, blocksOf, pages, read, root, shipped } from '../support/pages.ts'
+import { newWorld, type World } from '../support/world.ts'
 
-const root = join(import.meta.dirname, '../..')
-const run = promisify(execFile)
-const launcher = join(root, 'bin/dragoman.mjs')
-const pages = [
-  'README.md',
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-]
-const read = (page: string) => readFileSync(join(root, page), 'utf8')
-const profiles = readdirSync(join(root, 'profiles'))
-  .filter((name) => name.endsWith('.yaml'))
-  .map((name) => name.replace('.yaml', ''))
-
-/** Fenced blocks of a page, by what stands behind the fence. */
-const blocks = (page: string, info: string): readonly string[] =>
-  [...read(page).matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
-    .filter(([, kind]) => kind === info)
-    .map(([, , text = '']) => text)
+/** The anchors that a page has, as GitHub makes them of its headings. */
+const anchorsOf = (page: string): readonly string[] =>
+  [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
 
 describe('every page', () => {
   it.each(pages)('%s: its links lead somewhere', (page) => {
-    for (const [, target = ''] of read(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
+    for (const [, target = '', anchor] of read(page).matchAll(/\]\(([^)#\s]*)(?:#([^)]*))?\)/g)) {
       if (/^https?:/.test(target)) continue
-      expect(existsSync(join(root, dirname(page), target)), `${page}: ${target}`).toBe(true)
+      const file = target === '' ? page : join(dirname(page), target)
+      expect(existsSync(join(root, file)), `${page}: ${target}`).toBe(true)
+      if (anchor !== undefined) expect(anchorsOf(file), `${page}: ${target}`).toContain(anchor)
     }
   })
 
@@ -46,233 +37,401 @@ describe('every page', () => {
       expect(known, `${page}: ${code}`).toBe(true)
     }
   })
-})
 
-describe('the how-to pages', () => {
-  let folder: string
-  let server: ChildProcess
-  let environment: { [name: string]: string }
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'dragoman-docs-'))
-    server = spawn(process.execPath, [launcher, 'dev', '--port', '0', '--tls-port', '0', '--folder', folder, '--quiet'])
-    const printed = await new Promise<string>((resolve, reject) => {
-      let text = ''
-      server.stdout?.on('data', (chunk: Buffer) => {
-        text += chunk.toString()
-        if (text.includes('# jwt-delegate')) resolve(text)
-      })
-      server.once('exit', () => reject(new Error(text)))
-    })
-    const [, http = '', https = ''] = /listens on (http:\S+) and (https:\S+)\./.exec(printed) ?? []
-    environment = { ...(process.env as { [name: string]: string }), DIR: folder, HTTP: http, HTTPS: https }
-  })
-  afterAll(async () => {
-    server.removeAllListeners('exit')
-    const ended = new Promise((resolve) => server.once('exit', resolve))
-    server.kill('SIGTERM')
-    await ended
-    rmSync(folder, { recursive: true })
+  it.each(pages)('%s: names no machine', (page) => {
+    expect(read(page)).not.toMatch(/\/(?:work|tmp|home|root|Users)\/|dragoman-[A-Za-z0-9]{6}\b/)
   })
 
-  it('are there for each shipped profile, and in the list', () => {
-    for (const profile of profiles) {
-      expect(existsSync(join(root, `docs/howto/${profile}.md`))).toBe(true)
-      expect(read('docs/howto/README.md')).toContain(`(${profile}.md)`)
+  it.each(pages)('%s: has lines of 120 columns, but for tables and what is printed', (page) => {
+    const prose = read(page).replace(/^```.*?^```$/gms, '')
+    const long = prose.split('\n').filter((line) => line.length > 120 && !line.startsWith('|'))
+    if (/docs\/(?:errors|reference|architecture|performance|examples)/.test(page)) return
+    expect(long).toEqual([])
+  })
+
+  it('is linked from the README, or from a page that is', () => {
+    const reached = new Set(['README.md'])
+    for (const page of reached) {
+      for (const [, target = ''] of read(page).matchAll(/\]\(([^)#\s]+\.md)(?:#[^)]*)?\)/g)) {
+        if (!/^https?:/.test(target)) reached.add(join(dirname(page), target))
+      }
+    }
+    expect(pages.filter((page) => !reached.has(page))).toEqual([])
+  })
+
+  // A block that nothing tests is a block that rots. Here is who tests which.
+  const TESTED: readonly (readonly [pattern: RegExp, by: string])[] = [
+    [
+      /^(?:sh|text(?: terminal| server)?|(?:yaml|json|ts) file=\S+)$/,
+      'followed.test.ts: run, in the order of the page',
+    ],
+    [/^(?:yaml configuration|yaml profile|yaml accept)$/, 'here: loaded'],
+  ]
+  const ALONE: { readonly [page: string]: readonly string[] } = {
+    ...Object.fromEntries(shipped.map((profile) => [`docs/howto/${profile}.md`, ['yaml']])),
+    // The table of subjects.
+    'docs/howto/jwt-to-x509.md': ['yaml', 'json'],
+    'docs/operations.md': ['dockerfile', 'ini', 'json record'],
+    'docs/examples/README.md': ['ts'],
+    // A line for editors, twice.
+    'docs/reference/configuration.md': ['yaml'],
+    'docs/reference/profile.md': ['yaml'],
+  }
+  it('shows nothing that is printed where nobody looks', () => {
+    const followed = pages.filter((page) => blocksOf(page).some(({ language }) => language === 'sh'))
+    const looked = followed.flatMap((page) => blocksOf(page).filter(({ language }) => language === 'text'))
+    for (const page of pages.filter((one) => !followed.includes(one))) {
+      for (const { language, text } of blocksOf(page)) {
+        if (language === 'text')
+          expect(
+            looked.some((block) => block.text.includes(text)),
+            page,
+          ).toBe(true)
+      }
     }
   })
 
-  it.each(profiles)('%s: shows the profile as it ships', (profile) => {
+  // Drawings.
+  const DRAWN = ['README.md', 'docs/architecture.md']
+  it.each(pages)('%s: has no block that is not tested', (page) => {
+    const untested = blocksOf(page)
+      .map(({ language, use }) => `${language} ${use}`.trim())
+      .filter((info) => !TESTED.some(([pattern]) => pattern.test(info)) && !ALONE[page]?.includes(info))
+    expect(untested).toEqual(DRAWN.includes(page) ? [''] : [])
+  })
+})
+
+describe('the page of each shipped profile', () => {
+  it('is in the list', () => {
+    for (const profile of shipped) expect(read('docs/howto/README.md')).toContain(`(${profile}.md)`)
+  })
+
+  it.each(shipped)('%s: shows the profile as it ships', (profile) => {
     expect(blocks(`docs/howto/${profile}.md`, 'yaml')).toEqual([read(`profiles/${profile}.yaml`)])
   })
 
-  it.each(profiles)('%s: its command works', async (profile) => {
-    const [command = ''] = blocks(`docs/howto/${profile}.md`, 'sh')
-    const { stdout } = await run('bash', ['-c', command], { env: environment })
-    expect(JSON.parse(stdout)).toHaveProperty('access_token')
+  it.each(shipped)('%s: shows the command line that `dragoman dev` prints', (profile) => {
+    const { command } =
+      samples('http://127.0.0.1:8080', 'https://localhost:8443', '$DIR').find((sample) => sample.profile === profile) ??
+      {}
+    expect(blocks(`docs/howto/${profile}.md`, 'sh')[0]).toBe(`${command} \\\n  | dragoman inspect\n`)
   })
 
-  it('README: its exchange works, and its commands are those of the package', async () => {
-    const [, exchange = ''] = blocks('README.md', 'sh')
-    const command = exchange
-      .replace('http://127.0.0.1:8080', '$HTTP')
-      .replace('node bin/dragoman.mjs', `${process.execPath} ${launcher}`)
-    const { stdout } = await run('bash', ['-c', command], { env: environment })
-    expect(stdout).toContain('orders@alpha.example')
-    const [start] = blocks('README.md', 'sh')
-    expect(start?.trim()).toBe('npm ci && npm start')
+  it('jwt-to-x509: shows the table as it ships', () => {
+    expect(blocks('docs/howto/jwt-to-x509.md', 'json')).toEqual([read('profiles/tables/subjects.json')])
   })
 
-  it('README: translates without a server as it says', async () => {
-    const [, line = ''] = /`dragoman (translate [^`]+)`/.exec(read('README.md')) ?? []
-    const { stdout } = await run('bash', ['-c', `${process.execPath} ${launcher} ${line}`], { env: environment })
-    expect(stdout.trim()).toMatch(/^2D3S/)
+  it.each(shipped)('%s: tells of two refusals at least, and what is lost', (profile) => {
+    const page = read(`docs/howto/${profile}.md`)
+    const refusals = blocksOf(`docs/howto/${profile}.md`).filter(({ text }) => /ERR_[A-Z_]+/.test(text))
+    expect(refusals.length).toBeGreaterThanOrEqual(2)
+    for (const heading of [
+      'The profile',
+      'Run it',
+      'What comes out',
+      'What is lost',
+      'What can go wrong',
+      'Make it yours',
+    ])
+      expect(page).toContain(`\n## ${heading}`)
   })
 })
 
-describe('what can go wrong, in the how-to pages', () => {
+interface Way {
+  readonly changes: readonly Members[]
+  /** Whether an actor token is still taken. */
+  readonly actor: boolean
+}
+
+/** The changes that a row names: together, or with "or" each by itself. What belongs into the configuration is left out. */
+function waysOf(how: string): readonly Way[] {
+  const changes = [...how.matchAll(/`([a-z_]+: [^`]+)`/g)]
+    .map(([, code = '']) => parse(code.replaceAll('tables/', '')) as unknown)
+    .filter(isMembers)
+    .filter((change) => !('algorithm' in change) && !('history' in change))
+  const actor = !how.includes('without `accept.actor`')
+  if (changes.length === 0) return []
+  return how.includes(' or ') ? changes.map((change) => ({ changes: [change], actor })) : [{ changes, actor }]
+}
+
+function withoutActor(profile: Members): Members {
+  const { actor: _, ...accept } = profile['accept'] as Members
+  return { ...profile, accept }
+}
+
+type Members = { readonly [name: string]: unknown }
+const isMembers = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `over` put into `base`: maps member by member, anything else as a whole. */
+function merged(base: unknown, over: unknown): unknown {
+  if (!isMembers(base) || !isMembers(over)) return over
+  const result: { [name: string]: unknown } = { ...base }
+  for (const [name, value] of Object.entries(over)) result[name] = merged(base[name], value)
+  return result
+}
+
+/** Options that a row names without the map around them. */
+const SUBJECT = ['kind', 'issuers', 'audience', 'subject_from', 'extended_key_usage']
+
+/** A profile with a change as a row of "Make it yours" has it. */
+function changed(profile: Members, change: Members): Members {
+  const stages = profile['stages'] as readonly Members[]
+  let result: { [name: string]: unknown } = { ...profile }
+  for (const [name, value] of Object.entries(change)) {
+    if (STAGES.includes(name)) {
+      const at = stages.findIndex((stage) => name in stage)
+      const before = name === 'encoding' || name === 'crypto' || name === 'format' ? stages.length : 0
+      const next =
+        at >= 0
+          ? stages.with(at, { [name]: name === 'subject' ? value : merged(stages[at]?.[name], value) })
+          : stages.toSpliced(name === 'encoding' ? before - 1 : before, 0, { [name]: value })
+      result['stages'] = next
+    } else if (SUBJECT.includes(name)) result = { ...(merged(result, { accept: { subject: change } }) as Members) }
+    else result = { ...(merged(result, change) as Members) }
+  }
+  return result
+}
+
+const STAGES = ['subject', 'context', 'embedding', 'validity', 'sender_constraint', 'format', 'encoding', 'crypto']
+
+describe('what the pages suggest', () => {
   let world: World
   beforeAll(async () => {
     world = await newWorld()
+    // Beside the profile, whose folder it is relative to.
+    writeFileSync(join(world.folder, 'subjects.json'), read('profiles/tables/subjects.json'))
   })
   afterAll(() => world.close())
 
-  const at = (host: string) => `https://${host}.beta.example`
-  const cwt = async () => ({ subject_token: await world.token('cwt'), subject_token_type: tokenTypes.cwt })
-  const jwt = async () => ({ subject_token: await world.token('jwt') })
-  const altered = (token: string) => token.slice(0, -6) + (token.at(-6) === 'A' ? 'B' : 'A') + token.slice(-5)
-  const x509 = () => ({ subject_token: world.file('client.pem'), subject_token_type: tokenTypes.x509 })
-
-  /** The rows of each page, in its order, tried. `undefined`: shown elsewhere, as said beside it. */
-  const attempts: { readonly [profile: string]: readonly (() => Promise<Parameters> | Parameters | undefined)[] } = {
-    'jwt-to-cwt': [jwt, async () => ({ subject_token: await world.token('cwt'), audience: at('jwt-to-cwt') })],
-    'cwt-to-jwt': [
-      async () => ({ ...(await cwt()), audience: at('nowhere') }),
-      async () => ({ ...(await cwt()), subject_token: altered(await world.token('cwt')), audience: at('cwt-to-jwt') }),
-    ],
-    'jwt-to-x509': [
-      async () => ({ ...(await jwt()), audience: at('jwt-to-x509') }),
-      async () => ({
-        subject_token: await world.token('jwt', {
-          claims: withMember(said, 'sub', 'spiffe://alpha.example/ns/shop/sa/new'),
-        }),
-        audience: at('jwt-to-x509'),
-        csr: world.file('client.csr'),
-      }),
-    ],
-    'x509-to-jwt': [() => ({ ...x509(), audience: at('x509-to-jwt') }), () => undefined],
-    'x509-to-cwt': [() => undefined],
-    'cwt-to-x509': [
-      async () => ({ ...(await cwt()), audience: at('cwt-to-x509') }),
-      async () => ({
-        ...(await cwt()),
-        audience: [at('cwt-to-x509'), at('cwt-to-x509-b')],
-        csr: world.file('client.csr'),
-      }),
-    ],
-    'jwt-downscope': [
-      async () => ({
-        subject_token: await world.token('jwt', {
-          validity: {
-            issuedAt: NOW,
-            notBefore: NOW,
-            expiresAt: NOW + 60,
-            audience: ['http://127.0.0.1:8080'],
-            scope: ['orders.read'],
-          },
-        }),
-        audience: at('orders'),
-      }),
-      async () => ({ ...(await jwt()), audience: at('orders'), scope: 'admin' }),
-    ],
-    'jwt-resign-pq': [() => undefined],
-    'pairwise-subject': [async () => ({ ...(await jwt()), audience: [at('pairwise-a'), at('pairwise-b')] })],
-    'jwt-delegate': [
-      async () => ({ ...(await jwt()), audience: at('jwt-delegate') }),
-      async () => ({
-        ...(await jwt()),
-        audience: at('jwt-delegate'),
-        actor_token: await world.token('jwt'),
-        actor_token_type: tokenTypes.jwt,
-      }),
-    ],
+  /** Loads a configuration that has nothing but these profiles. */
+  async function load(profiles: readonly Members[], configuration: Members = {}): Promise<void> {
+    const files = profiles.map((profile, at) => {
+      writeFileSync(join(world.folder, `page-${at}.yaml`), stringify(profile))
+      return `page-${at}.yaml`
+    })
+    const file = join(world.folder, 'page.yaml')
+    const base = parse(world.file('dragoman.yaml')) as Members
+    writeFileSync(file, stringify({ ...base, ...configuration, profiles: files }))
+    const gateway = await createGateway(file, { env: {} })
+    await gateway.close()
   }
 
-  it.each(profiles)('%s: is refused for the reason that the page gives', async (profile) => {
-    const codes = [...read(`docs/howto/${profile}.md`).matchAll(/^\| [^|]+ \| \[`(ERR_[A-Z_]+)`\]/gm)].map(
-      ([, code]) => code,
-    )
-    expect(attempts[profile]).toHaveLength(codes.length)
-    for (const [index, code] of codes.entries()) {
-      const parameters = await attempts[profile]?.[index]?.()
-      if (parameters === undefined) continue
-      await world.post(parameters)
-      expect(world.last().code, `${profile}, row ${index + 1}`).toBe(code)
+  it.each(shipped)('%s: each change of "Make it yours" can be loaded', async (profile) => {
+    const [, table = ''] = read(`docs/howto/${profile}.md`).split('## Make it yours')
+    const start = parse(read(`profiles/${profile}.yaml`).replaceAll('tables/', '')) as Members
+    const rows = [...table.matchAll(/^\| (?!To|---)[^|]+ \| (.+) \|$/gm)].map(([, how = '']) => how)
+    const tried = rows.flatMap(waysOf)
+    expect(tried.length).toBeGreaterThan(1)
+    for (const way of tried) {
+      const change = way.changes.reduce(changed, way.actor ? start : withoutActor(start))
+      await expect(load([change]), JSON.stringify(way)).resolves.toBeUndefined()
     }
   })
-})
 
-describe('configuration and profiles in the pages', () => {
-  let world: World
-  beforeAll(async () => {
-    world = await newWorld()
+  const configured = pages.filter((page) => blocks(page, 'yaml configuration').length > 0)
+  it.each(configured)('%s: its configuration can be loaded', async (page) => {
+    const base = parse(world.file('dragoman.yaml')) as { readonly issuers: readonly { readonly issuer: string }[] }
+    const profile = parse(read('profiles/jwt-to-cwt.yaml')) as Members
+    for (const text of blocks(page, 'yaml configuration')) {
+      const { issuers = [], ...rest } = parse(text) as { readonly issuers?: readonly { readonly issuer: string }[] }
+      await load([profile], { ...rest, issuers: [...base.issuers, ...issuers] })
+    }
   })
-  afterAll(() => world.close())
 
-  it.each(['docs/howto/client-authentication.md', 'docs/howto/trust-an-issuer.md'])(
-    '%s: its configuration can be loaded',
+  it.each(pages.filter((page) => blocks(page, 'yaml profile').length > 0))(
+    '%s: its profiles can be loaded',
     async (page) => {
-      const base = parse(world.file('dragoman.yaml')) as {
-        clients: { client_id: string }[]
-        issuers: { issuer: string }[]
-        [name: string]: unknown
-      }
-      for (const text of blocks(page, 'yaml configuration')) {
-        const { clients = [], issuers = [] } = parse(text) as typeof base
-        const known = new Set(issuers.map(({ issuer }) => issuer))
-        const merged = {
-          ...base,
-          clients: [...base.clients, ...clients],
-          issuers: [...base.issuers.filter(({ issuer }) => !known.has(issuer)), ...issuers],
-        }
-        const file = join(world.folder, 'merged.yaml')
-        writeFileSync(file, stringify(merged))
-        const gateway = await createGateway(file, { env: { STOCK_SECRET: 'canary-secret' } })
-        expect(gateway.tenants).toHaveLength(1)
-        await gateway.close()
-      }
+      for (const text of blocks(page, 'yaml profile')) await load([parse(text) as Members])
     },
   )
 
-  it('docs/howto/bind-tokens.md, docs/concepts.md: their profiles can be loaded', async () => {
-    const texts = [...blocks('docs/howto/bind-tokens.md', 'yaml profile'), ...blocks('docs/concepts.md', 'yaml')]
-    expect(texts).toHaveLength(2)
-    for (const text of texts) {
-      writeFileSync(join(world.folder, 'page.yaml'), text)
-      const file = join(world.folder, 'page-config.yaml')
-      writeFileSync(file, world.file('dragoman.yaml').replace(/^profiles: .*$/m, 'profiles: [page.yaml]'))
-      await (await createGateway(file)).close()
+  it.each(pages.filter((page) => blocks(page, 'yaml accept').length > 0))(
+    '%s: what it says of `accept` can be loaded',
+    async (page) => {
+      const { clients: _, ...profile } = parse(read('profiles/jwt-to-cwt.yaml')) as Members
+      for (const text of blocks(page, 'yaml accept')) await load([merged(profile, parse(text)) as Members])
+    },
+  )
+})
+
+describe('README.md and the others', () => {
+  it('name scripts that there are', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly scripts: Members }
+    for (const page of pages) {
+      for (const [, script = ''] of read(page).matchAll(/\bnpm run ([a-z:]+)/g))
+        expect(scripts).toHaveProperty([script])
     }
   })
 
-  it('docs/howto/tenants.md: its configuration can be loaded', async () => {
-    const [text = ''] = blocks('docs/howto/tenants.md', 'yaml tenants')
-    writeFileSync(join(world.folder, 'tenants.yaml'), text)
-    const profile =
-      'name: plain\naccept:\n  clients: [demo]\n  subject: { format: jwt, issuers: [https://id.alpha.example] }\n  targets: { allow: [a] }\nstages: [{ format: { to: jwt } }]\n'
-    writeFileSync(join(world.folder, 'eu.yaml'), profile)
-    const gateway = await createGateway(join(world.folder, 'tenants.yaml'))
-    expect(gateway.tenants.map(({ name }) => name)).toEqual(['eu', 'us'])
-    await gateway.close()
-  })
-
-  it('docs/howto/library.md: its program runs', async () => {
-    const [code = ''] = blocks('docs/howto/library.md', 'ts')
-    const file = join(world.folder, 'library.mts')
-    writeFileSync(file, code.replace("'dragoman'", JSON.stringify(join(root, 'src/index.ts'))).replaceAll('8080', '0'))
-    const free = world.file('dragoman.yaml').replace(/port: \d+/g, 'port: 0')
-    writeFileSync(join(world.folder, 'dragoman.yaml'), free)
-    execFileSync(process.execPath, [file], { cwd: world.folder, stdio: 'pipe' })
+  it('name files of the repository that there are', () => {
+    for (const page of pages) {
+      for (const [, file = ''] of read(page).matchAll(
+        /`((?:src|test|docs|bin)\/[\w./-]+\.\w+|profiles\/[\w/-]+\.(?:yaml|json))`/g,
+      )) {
+        expect(existsSync(join(root, file)), `${page}: ${file}`).toBe(true)
+      }
+    }
   })
 })
 
+/** The first column of a table under a heading, without its backquotes, as often as a cell names something. */
+const named = (page: string, heading: string): readonly string[] => {
+  const [, section = ''] = read(page).split(`\n## ${heading}\n`)
+  const [rows = ''] = section.split(/\n## /)
+  return [...rows.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+  )
+}
+
 describe('docs/operations.md', () => {
-  it('has every member of a record, and every metric', async () => {
+  const page = 'docs/operations.md'
+  const fields = named(page, 'The audit stream')
+
+  it('has a row for each member of an audit record, and no other', () => {
+    const [, text = ''] = /export interface AuditRecord \{(.*?)^\}/ms.exec(source('core/audit.ts')) ?? []
+    const members = [...text.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name)
+    expect(fields).toEqual(members)
+  })
+
+  it('knows every member of real records, and each is in one', async () => {
     const world = await newWorld()
+    const audience = 'https://jwt-delegate.beta.example'
+    const subject_token = await world.token('jwt')
+    await world.post({ subject_token, audience: 'https://jwt-to-cwt.beta.example', scope: 'orders.read' })
     await world.post({
-      subject_token: await world.token('jwt'),
-      audience: 'https://jwt-to-cwt.beta.example',
-      scope: 'orders.read',
+      ...{ subject_token, audience, actor_token: world.file('actor.jwt') },
+      actor_token_type: 'urn:ietf:params:oauth:token-type:jwt',
     })
-    await world.post({
-      subject_token: await world.token('jwt', { claims: map([['sub', 'x']]) }),
-      audience: 'https://jwt-to-cwt.beta.example',
-    })
-    const page = read('docs/operations.md')
-    for (const record of world.records)
-      for (const member of Object.keys(record)) expect(page).toContain(`\`${member}\``)
-    const { body } = await world.gateway.http.inject({ url: '/metrics' })
-    for (const [, name = ''] of body.matchAll(/^# TYPE (dragoman_\w+)/gm)) expect(page).toContain(`\`${name}\``)
-    for (const [, name = ''] of page.matchAll(/`(dragoman_\w+)`/g)) expect(body).toContain(`# TYPE ${name} `)
+    await world.post({ subject_token, audience: 'https://jwt-to-x509.beta.example', csr: world.file('client.csr') })
+    await world.post({ subject_token: 'x', audience: 'https://jwt-to-cwt.beta.example' })
+    const seen = new Set(world.records.flatMap((record) => Object.keys(JSON.parse(JSON.stringify(record)) as Members)))
     await world.close()
+    expect([...seen].sort()).toEqual([...fields].sort())
+  })
+
+  it('shows a record that could be one', () => {
+    const [text = ''] = blocks(page, 'json record')
+    const members = Object.keys(JSON.parse(text) as Members)
+    expect(members).toEqual(fields.filter((field) => members.includes(field)))
+  })
+
+  it('has a row for each metric, with its labels, and no other', async () => {
+    const world = await newWorld()
+    await world.post({ subject_token: await world.token('jwt'), audience: 'https://jwt-to-cwt.beta.example' })
+    await world.gateway.http.inject({ url: '/nowhere' })
+    await world.gateway.reload()
+    const { body } = await world.gateway.http.inject({ url: '/metrics' })
+    await world.close()
+    const metrics = [...body.matchAll(/^# TYPE (dragoman_\w+) /gm)].map(([, name = '']) => name)
+    const rows = [...read(page).matchAll(/^\| `(dragoman_\w+)`.* \| ([^|]*)\| [^|]+ \|$/gm)]
+    expect(new Set(rows.flatMap(([row]) => [...row.matchAll(/dragoman_\w+/g)].map(([name]) => name)))).toEqual(
+      new Set(metrics),
+    )
+    for (const [name] of read(page).matchAll(/\bdragoman_\w+/g)) expect(metrics).toContain(name)
+    for (const [, name = '', cell = ''] of rows) {
+      const labels = [...cell.matchAll(/`(\w+)`/g)].map(([, label]) => label)
+      const [, shown = ''] = new RegExp(`^${name}(?:_count)?\\{([^}]*)\\}`, 'm').exec(body) ?? []
+      // Nothing is fetched in this world.
+      if (name.startsWith('dragoman_issuer_fetched')) continue
+      expect(
+        [...shown.matchAll(/(\w+)="/g)].map(([, label]) => label),
+        name,
+      ).toEqual(labels)
+    }
+  })
+
+  it('installs what is enough to run', () => {
+    const [file = ''] = blocks(page, 'dockerfile')
+    const folder = mkdtempSync(join(tmpdir(), 'dragoman-image-'))
+    for (const [, from = '', to = ''] of file.matchAll(/^COPY (\w+) (\w+)$/gm))
+      cpSync(join(root, from), join(folder, to), { recursive: true })
+    cpSync(join(root, 'package.json'), join(folder, 'package.json'))
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    const [, entry = ''] = /^ENTRYPOINT \["node", "(.+)"\]$/m.exec(file) ?? []
+    const version = execFileSync(process.execPath, [join(folder, entry), '--version'], { encoding: 'utf8' })
+    rmSync(folder, { recursive: true })
+    expect(version).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  it('has the exit codes that there are', () => {
+    const [, section = ''] = read(page).split('\n## Exit codes\n')
+    const codes = [...section.matchAll(/^\| (\d) \|/gm)].map(([, code]) => Number(code))
+    expect(codes).toEqual(Object.values(exit))
+  })
+})
+
+const source = (file: string): string => readFileSync(join(root, 'src', file), 'utf8')
+
+describe('docs/limits.md', () => {
+  const rows = [...read('docs/limits.md').matchAll(/^\| ([^|]+) \| ([\d,]+)( KiB)?[^|]* \| (`.+`) \|$/gm)].map(
+    ([, what = '', digits = '', unit, where = '']) => ({
+      what,
+      where,
+      value: Number(digits.replaceAll(',', '')) * (unit === undefined ? 1 : 1024),
+    }),
+  )
+
+  it.each(rows)('$what: is what the code has', ({ value, where }) => {
+    const [, constant = '', file = ''] = /^`(\w+)` in `([\w./-]+)`$/.exec(where) ?? []
+    const actual = constant === '' ? defaultOf(where.replaceAll('`', '')) : numberIn(source(file), constant)
+    expect(actual).toBe(value)
+  })
+
+  it('has them all in this form', () => {
+    expect(rows).toHaveLength([...read('docs/limits.md').matchAll(/^\| (?!What|---)/gm)].length)
+  })
+})
+
+/** The first number behind a name: a constant, a member, or the first member of an object. */
+function numberIn(text: string, name: string): number {
+  const [, product = ''] =
+    new RegExp(`\\b${name}(?:: \\w+)?(?:\\s*[=:]\\s*(?:\\{ \\w+: )?)([0-9][0-9_ *]*)`).exec(text) ?? []
+  return product
+    .split('*')
+    .map((factor) => Number(factor.replaceAll('_', '').trim()))
+    .reduce((all, factor) => all * factor)
+}
+
+/** The default of an option, from the schema. */
+function defaultOf(option: string): unknown {
+  let schema = JSON.parse(read('docs/schema/configuration.json')) as Members
+  for (const name of option.split('.')) {
+    schema = (schema['properties'] as Members)[name.replace('[]', '')] as Members
+    if (name.endsWith('[]')) schema = schema['items'] as Members
+  }
+  return schema['default']
+}
+
+describe('docs/dependencies.md', () => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  ) as { readonly [kind: string]: { readonly [name: string]: string } }
+
+  it('has a reason for each package that runs', () => {
+    expect([...named('docs/dependencies.md', 'In the running gateway')].sort()).toEqual(
+      Object.keys(dependencies ?? {}).sort(),
+    )
+  })
+
+  it('names each package that is optional, or for the tests', () => {
+    const page = read('docs/dependencies.md')
+    for (const name of Object.keys({ ...optionalDependencies, ...devDependencies })) {
+      if (name.startsWith('@types/')) continue
+      expect(page, name).toContain(`\`${name}\``)
+    }
+  })
+
+  it('keeps each behind one folder', () => {
+    const [, section = ''] = read('docs/dependencies.md').split('\n## In the running gateway\n')
+    const rows = [...section.matchAll(/^\| `([^`]+)` \| ((?:`\w+\/`(?:, )?)+) \|/gm)]
+    expect(rows).toHaveLength(Object.keys(dependencies ?? {}).length)
+    for (const [, name = '', cell = ''] of rows) {
+      const folders = [...cell.matchAll(/`(\w+)\/`/g)].map(([, folder]) => folder)
+      const users = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts') && new RegExp(`from '${name}[/']`).test(source(file)))
+        .map((file) => file.split('/')[0])
+      expect([...new Set(users)].sort(), name).toEqual([...folders].sort())
+    }
   })
 })

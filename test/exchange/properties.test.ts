@@ -99,7 +99,7 @@ const confirmation: fc.Arbitrary<Confirmation | undefined> = maybe(
       publicKey: fc.constantFrom('k1', 'k2', 'evil').map(key),
       jkt: fc.constantFrom('k1', 'k2', 'evil'),
       x5tS256: fc.constantFrom('c1', 'c2', 'evil'),
-      ckt: fc.constantFrom('t1'),
+      ckt: fc.constantFrom('ckt-k1', 'ckt-k2', 'evil'),
     },
     { requiredKeys: [] },
   ),
@@ -292,10 +292,10 @@ function assertNarrow(
   if (!may('danger_drop_confirmation') && (subject.cnf !== undefined || request.dpop.length > 0))
     expect(bound).toBeDefined()
   const [handshake, thumbprint] = String(request.certificates?.[0] ?? '').split(' ')
+  const shown = [...request.dpop, request.csr, handshake].filter((name) => name !== undefined && name !== '')
   const proved = [
-    ...request.dpop,
-    request.csr,
-    handshake,
+    ...shown,
+    ...shown.map((name) => `ckt-${name}`),
     thumbprint,
     ...Object.values(subject.cnf ?? {}),
     ...Object.values(acting?.cnf ?? {}),

@@ -429,6 +429,7 @@ describe('a token that is bound to a key', () => {
     await refuses({ token: { cnf: { ckt: 't1', jkt: 'k1' } }, request: other }, 'ERR_PROOF_MISMATCH')
     await passes({ token: { cnf: { ckt: 'ckt-k1', jwk: 'k1' } }, request: other })
     await passes({ token: { cnf: { ckt: 'ckt-k1' } }, request: other })
+    await passes({ token: { cnf: { ckt: 'ckt-k1' } }, request: { dpop: ['k2'], ...other } })
   })
 
   it('is refused with a certification request by its key, which whoever saw it can send again', async () => {

@@ -266,6 +266,7 @@ describe('confirmation', () => {
     ['a DPoP proof', { dpop: ['k2'] }, { publicKey: key('k2'), jkt: 'k2' }],
     ['a certificate', { certificates: certificate('k2', 'c2') }, { publicKey: key('k2'), x5tS256: 'c2' }],
     ['the thumbprint of a certificate', { certificates: certificate('k2', 'c2') }, { x5tS256: 'c2' }],
+    ['the COSE thumbprint of a DPoP proof', { dpop: ['k2'] }, { ckt: 'ckt-k2' }],
     ['a certification request', { csr: 'k2' }, { publicKey: key('k2') }],
     ['two proofs at once', { dpop: ['k3'], certificates: certificate('k2', 'c2') }, { jkt: 'k3', x5tS256: 'c2' }],
   ])('may be to the key of %s', (_, request, confirmation) => passes({ request, ...out(confirmation) }))

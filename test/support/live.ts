@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { type Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -62,12 +62,28 @@ export interface Answer {
 export const basicOf = (id: string, secret: string): string =>
   `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`
 
-/** Starts a gateway that listens. `edit` changes its folder first, and hears where it will be reached. */
-export async function newLive({
-  edit,
-  secureIssuer = false,
-  ...options
-}: GatewayOptions & { edit?: (folder: string, issuer: string) => void; secureIssuer?: boolean } = {}): Promise<Live> {
+export interface LiveOptions extends GatewayOptions {
+  /** Changes the folder first, and hears where the gateway will be reached. */
+  readonly edit?: (folder: string, issuer: string) => void
+  readonly secureIssuer?: boolean
+}
+
+// Ports that are free are chosen before they are taken: its issuer names one.
+const ATTEMPTS = 5
+
+/** Starts a gateway that listens. */
+export async function newLive(options: LiveOptions = {}): Promise<Live> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(options)
+    } catch (error) {
+      const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+      if (!taken || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function start({ edit, secureIssuer = false, ...options }: LiveOptions): Promise<Live> {
   const folder = mkdtempSync(join(tmpdir(), 'dragoman-live-'))
   const [port = 0, tlsPort = 0] = await freePorts(2)
   const { configuration, alpha } = await writeFolder(folder, { host: '127.0.0.1', port, tlsPort })
@@ -128,7 +144,7 @@ export function rewrite(folder: string, name: string, pattern: string | RegExp, 
   writeFileSync(file, after)
 }
 
-/** One request over a connection of its own. */
+/** One request, over a connection of its own unless an agent keeps one. */
 export function send(
   url: string,
   {
@@ -140,13 +156,14 @@ export function send(
     headers?: { readonly [name: string]: string }
     body?: string | Uint8Array
     tls?: { ca: string; cert?: string; key?: string }
+    agent?: Agent
   } = {},
 ): Promise<Answer> {
   const secure = url.startsWith('https:')
   return new Promise((resolve, reject) => {
     const request = (secure ? httpsRequest : httpRequest)(
       url,
-      { ...options, agent: false, ...(secure && { ...tls, family: 4 }) },
+      { agent: false, ...options, ...(secure && { ...tls, family: 4 }) },
       (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -255,6 +255,33 @@ describe('oauth4webapi', () => {
     expect(decodeJwt(answer.access_token).aud).toEqual([TARGET, 'https://rates.example', OTHER])
   })
 
+  it('TE-02, S-03: hears nothing where one of them is not available, whichever way it asks for it', async () => {
+    for (const [name, also] of [
+      ['audience', 'resource'],
+      ['resource', 'audience'],
+      ['audience', 'audience'],
+    ] as const) {
+      const sent = await parameters([name, TARGET], [also, 'https://x.example'])
+      const refused = exchange('svc-a', oauth.ClientSecretBasic(SECRET), sent)
+      await expect(refused).rejects.toMatchObject({ error: 'invalid_target' })
+    }
+  })
+
+  it('authenticates by the method that it is registered for, and no other, whatever it knows', async () => {
+    const assertion = oauth.PrivateKeyJwt({ key: await privateKey(), kid: 'app-1' })
+    for (const [client, auth] of [
+      ['svc-a', oauth.ClientSecretPost(SECRET)],
+      ['poster', oauth.ClientSecretBasic(SECRET)],
+      ['poster', assertion],
+      ['reports', assertion],
+    ] as const) {
+      await expect(exchange(client, auth, await parameters())).rejects.toMatchObject({ status: 401 })
+      expect([client, live.last().code]).toEqual([client, 'ERR_CLIENT_METHOD'])
+    }
+    const tls = exchange('poster', oauth.TlsClientAuth(), await parameters(), { shown: shownBy(certified) })
+    await expect(tls).rejects.toMatchObject({ error: 'invalid_client' })
+  })
+
   it('EX-13: hears which scope it was granted, where it is not what it asked for', async () => {
     const sent = await parameters(['scope', 'orders.read stock.read admin'])
     const answer = await exchange('svc-a', oauth.ClientSecretBasic(SECRET), sent)
@@ -358,6 +385,21 @@ describe('openid-client', () => {
     expect(first.status).toBe(400)
     expect(first.headers.get('dpop-nonce')).toMatch(/^[A-Za-z0-9_-]{43}$/)
     expect(await first.json()).toMatchObject({ error: 'use_dpop_nonce' })
+    // With one that is made up no more; with the right one, and then the next is in the answer.
+    const given = first.headers.get('dpop-nonce') ?? ''
+    const { privateKey } = signing
+    const authorization = basicOf('bound', SECRET)
+    const withNonce = async (nonce: string) =>
+      nonced.post(
+        { subject_token: await nonced.token('jwt'), audience: TARGET },
+        { shown: 'nothing', authorization, headers: { dpop: dpopBy(privateKey, nonced, { nonce }) } },
+      )
+    for (const wrong of ['', 'x', Buffer.alloc(32).toString('base64url'), `${given}x`, given.slice(1)]) {
+      expect((await withNonce(wrong)).body).toMatchObject({ error: 'use_dpop_nonce' })
+    }
+    const good = await withNonce(given)
+    expect(good.status).toBe(200)
+    expect(good.headers['dpop-nonce']).toBe(given)
   })
 
   it('C-07: takes N_A; on the wire it is spelled as RFC 8693 spells it', async () => {

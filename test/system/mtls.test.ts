@@ -5,6 +5,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tokenTypes } from '../../src/core/types.ts'
 import { map } from '../../src/core/value.ts'
+import { buildCsr } from '../../src/wire/csr.ts'
 import { publicKey } from '../../src/wire/jwk.ts'
 import { parsePem, pem } from '../../src/wire/pem.ts'
 import { basicOf, dpopBy, type Live, newLive, type PostOptions, rewrite, type Shown } from '../support/live.ts'
@@ -178,6 +179,22 @@ describe('a token bound to a certificate, presented again', () => {
     }
     const headers = { dpop: dpopBy(createPrivateKey(holder.key), live) }
     expect(await asked({ ...(await bound()), ...to('second') }, { headers })).toMatchObject(refused)
+  })
+
+  it('S-08: is not proved by a certification request, which anybody can send again who has seen it', async () => {
+    const csr = pem('CERTIFICATE REQUEST', buildCsr({ privateKey: createPrivateKey(holder.key) }))
+    const key = await asked(
+      { ...array(holder), ...to('first') },
+      { headers: { dpop: dpopBy(createPrivateKey(holder.key), live) } },
+    )
+    const byKey = { subject_token: String(key.body['access_token']), subject_token_type: tokenTypes.accessToken }
+    expect(
+      await asked({ ...byKey, ...to('second') }, { headers: { dpop: dpopBy(createPrivateKey(holder.key), live) } }),
+    ).toMatchObject({ status: 200 })
+    for (const token of [byKey, array(holder), await bound()]) {
+      const target = token === byKey || !token.subject_token.startsWith('[') ? 'second' : 'first'
+      expect(await asked({ ...token, ...to(target), csr })).toMatchObject({ status: 400, code: 'ERR_TOKEN_UNPROVED' })
+    }
   })
 
   it('is proved anew on each connection', async () => {

@@ -1,0 +1,60 @@
+import { type Danger, dangers, type Profile } from '../core/profile.ts'
+import type { ClientEntry, ListenerEntry, TenantEntry } from './types.ts'
+
+/**
+ * What an operator should know of a tenant before it starts, a sentence each: what is legal and gives something up. First
+ * of all every `danger_` option. Does NOT speak of listeners as such.
+ */
+export function warningsOf(
+  entry: TenantEntry,
+  profiles: readonly Profile[],
+  listeners: readonly ListenerEntry[],
+): readonly string[] {
+  const { clients = [], secrets = [], issuers = [] } = entry
+  return [
+    ...profiles.flatMap(ofProfile),
+    ...issuers.filter(reachesInside).map(({ issuer }) => `issuer ${issuer}: its keys may come from a private address`),
+    ...issuers
+      .filter(({ subjects }) => subjects.includes('*'))
+      .map(({ issuer }) => `issuer ${issuer}: it may speak of any subject`),
+    ...clients.flatMap((client) => ofClient(client, listeners)),
+    ...secrets
+      .filter(({ value }) => value !== undefined)
+      .map(({ name }) => `the secret ${name} stands in the configuration`),
+    ...(entry.x509?.conforming === false ? ['x509: certificates that RFC 5280 does not allow are taken'] : []),
+  ]
+}
+
+function ofProfile({ name, dangers: on, accepts }: Profile): readonly string[] {
+  const tokens = [accepts.subject, ...(accepts.actor ? [accepts.actor] : [])]
+  const says = (text: string) => `profile ${name}: ${text}`
+  return [
+    ...[...on].map(([danger, path]) => says(`${path}: ${givenUp(danger)}`)),
+    ...(accepts.subjectTokenAuthenticates ? [says('whoever has a subject token may use it, without a client')] : []),
+    ...tokens
+      // A certificate has no audience that could be asked for.
+      .filter(({ format, audience }) => format !== 'x509' && audience.length === 0)
+      .map(() => says('tokens are taken that were issued for somebody else (audience: any)')),
+  ]
+}
+
+const givenUp = (danger: string): string =>
+  Object.hasOwn(dangers, danger) ? dangers[danger as Danger] : 'see the reference of the stage'
+
+const reachesInside = ({ fetch }: { readonly fetch?: { readonly allow_private_addresses?: boolean } }): boolean =>
+  fetch?.allow_private_addresses === true
+
+function ofClient(client: ClientEntry, listeners: readonly ListenerEntry[]): readonly string[] {
+  const says = (text: string) => `client ${client.client_id}: ${text}`
+  const noTls = !listeners.some(({ tls }) => tls !== undefined)
+  return [
+    ...(client.client_secret === undefined
+      ? []
+      : [`the secret of the client ${client.client_id} stands in the configuration`]),
+    ...(reachesInside(client) ? [says('its keys may come from a private address')] : []),
+    ...(client.assertion_audience === 'legacy' ? [says('its assertions may be for other servers too')] : []),
+    ...(client.token_endpoint_auth_method === 'tls_client_auth' && noTls
+      ? [says('it authenticates by certificate, and no listener has TLS')]
+      : []),
+  ]
+}

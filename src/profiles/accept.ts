@@ -1,0 +1,80 @@
+import { type AcceptanceDefaults, type AcceptanceOptions, tokenAcceptance } from '../core/acceptance.ts'
+import type { Acceptance, Targets, TokenAcceptance } from '../core/profile.ts'
+import type { TrustedIssuer } from '../core/trust.ts'
+import type { AcceptDocument, ProfileEnvironment } from './document.ts'
+import { hint } from './nearest.ts'
+import type { Report } from './report.ts'
+
+/** What stands where a profile says nothing about tokens, and which issuers it may name. */
+export function acceptanceDefaults(environment: ProfileEnvironment): AcceptanceDefaults {
+  const { issuer, tokenEndpoint, clockSkew, catalog, issuers, trust } = environment
+  const known = ['self', issuer, ...issuers]
+  return {
+    issuer,
+    tokenEndpoint,
+    clockSkew,
+    types: (format) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes,
+    issuerFault(name, format) {
+      if (!known.includes(name)) return `there is no issuer ${JSON.stringify(name)}; ${hint(name, known, 'there are')}`
+      return faultFor(trust?.find(name), format)
+    },
+  }
+}
+
+/** An issuer without what signatures of this format are checked against would have each of its tokens refused. */
+function faultFor(issuer: TrustedIssuer | undefined, format: string): string | undefined {
+  if (issuer === undefined) return undefined
+  const { has } = issuer
+  if (format === 'x509') return has.certificates ? undefined : 'an issuer with certificates; this one has keys only'
+  // What a codec of one's own checks against is not known.
+  if (format !== 'jwt' && format !== 'cwt') return undefined
+  return has.keys ? undefined : 'an issuer with keys; this one has certificates only'
+}
+
+/** `accept`: who may use the profile, with what. Reports clients, issuers and targets that cannot be. */
+export function acceptanceOf(
+  accept: AcceptDocument,
+  environment: ProfileEnvironment,
+  defaults: AcceptanceDefaults,
+  report: Report,
+): Acceptance | undefined {
+  const { clients = [], subject_token_authenticates: authenticates = false } = accept
+  if (clients.length === 0 && !authenticates) {
+    report.add({
+      path: ['accept'],
+      message: 'expected `clients`, or `subject_token_authenticates: true`',
+      atName: true,
+    })
+  }
+  for (const [index, client] of clients.entries()) {
+    if (environment.clients.includes(client)) continue
+    const message = `there is no client ${JSON.stringify(client)}; ${hint(client, environment.clients, 'there are')}`
+    report.add({ path: ['accept', 'clients', index], message, code: 'ERR_PROFILE_OPTION' })
+  }
+  const formats = environment.catalog.codecs.map(({ format }) => format)
+  const taken = (role: 'subject' | 'actor', options: AcceptanceOptions): TokenAcceptance | undefined => {
+    const { format } = options
+    if (formats.includes(format)) return report.attempt([], () => tokenAcceptance(options, defaults, `accept.${role}`))
+    const message = `expected the name of a codec; ${hint(format, formats, 'there are')}`
+    report.add({ path: ['accept', role, 'format'], message, code: 'ERR_PROFILE_OPTION' })
+    return undefined
+  }
+  const subject = taken('subject', accept.subject)
+  const actor = accept.actor && taken('actor', accept.actor)
+  const targets = targetsOf(accept, report)
+  return subject && { clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+}
+
+function targetsOf({ targets }: AcceptDocument, report: Report): Targets {
+  const { allow = [], default: fallback = [], danger_any_target: open } = targets
+  const allowed = new Map<string, string>()
+  for (const [index, target] of allow.entries()) {
+    const [request, audience] = typeof target === 'string' ? [target, target] : [target.request, target.audience]
+    if (allowed.has(request)) {
+      const message = 'may be asked for by another entry already'
+      report.add({ path: ['accept', 'targets', 'allow', index], message, code: 'ERR_PROFILE_OPTION' })
+    }
+    allowed.set(request, audience)
+  }
+  return { allowed, fallback, open: open === true }
+}

@@ -1,0 +1,11 @@
+// For programs of the pages: what their reader has installed is here.
+import { registerHooks } from 'node:module'
+
+const index = new URL('../../src/index.ts', import.meta.url).href
+registerHooks({
+  resolve(specifier, context, next) {
+    if (specifier === 'dragoman') return { url: index, shortCircuit: true }
+    const bare = /^[@a-z]/.test(specifier) && !specifier.startsWith('node:') && !specifier.startsWith('file:')
+    return next(specifier, bare ? { ...context, parentURL: index } : context)
+  },
+})
