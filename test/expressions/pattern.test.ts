@@ -109,7 +109,10 @@ describe('pattern', () => {
       .map((parts) => parts.join(''))
     fc.assert(
       fc.property(pattern, text, (source, subject) => {
-        expect(compilePattern(source)(subject)).toBe(new RegExp(source, 'u').test(subject))
+        // From the start on: for a pattern that ends in `$` V8 looks at the last code unit alone, and then finds no `[^a]$`
+        // in a text that ends in a pair of surrogates.
+        const oracle = new RegExp(`^[^]*?(?:${source})`, 'u')
+        expect(compilePattern(source)(subject)).toBe(oracle.test(subject))
       }),
       { numRuns },
     )
