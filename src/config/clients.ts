@@ -4,7 +4,7 @@ import type { CertificateExpectation, RegisteredClient } from '../core/client.ts
 import { DragomanError } from '../core/errors.ts'
 import type { Report } from '../profiles/report.ts'
 import { clientIssuer } from '../trust/index.ts'
-import { readText, type SecretTools } from './secrets.ts'
+import { readText, type SecretTools, variableThatIsSet } from './secrets.ts'
 import type { ClientEntry } from './types.ts'
 
 // RFC 6749 §10.10 wants what cannot be guessed; this is the shortest that a person would not type.
@@ -114,7 +114,7 @@ function secretDigests(entry: ClientEntry, tools: SecretTools): readonly Uint8Ar
   // An editor ends a file with a line break, which is no part of the secret.
   const read = file === undefined ? undefined : readText(file, source, tools).replace(/\r?\n$/, '')
   const secret = inline ?? read ?? tools.env[name ?? '']
-  if (secret === undefined) throw wrong(entry, source, `an environment variable that is set: ${name}`)
+  if (secret === undefined) throw wrong(entry, source, variableThatIsSet(name ?? ''))
   if (secret.length < MIN_SECRET_CHARACTERS) {
     throw wrong(entry, source, `a secret of at least ${MIN_SECRET_CHARACTERS} characters`)
   }

@@ -10,8 +10,14 @@ import type { Configuration, ListenerEntry, TenantEntry } from './types.ts'
 
 const DEFAULT_LISTENER: ListenerEntry = { host: '127.0.0.1', port: 8080 }
 
-/** Members whose values no message may show: the two secrets there can be, and what a private JWK has (RFC 7518, 9964). */
-const SECRETS = ['client_secret', 'value', 'd', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
+/**
+ * Members whose values no message may show: the two secrets there can be, what stands for one and may hold it by mistake,
+ * and what a private JWK has (RFC 7518, 9964).
+ */
+const SECRETS = [
+  ...['client_secret', 'client_secret_sha256', 'client_secret_env', 'value', 'env'],
+  ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'],
+]
 
 /** The check of a configuration against its schema; takes some 20 milliseconds to make, so that a reload keeps it. */
 export const configurationCheck = (methods: readonly { readonly name: string }[] = clientMethods): Check =>

@@ -1,4 +1,5 @@
 import { DragomanError } from '../core/errors.ts'
+import { hint } from '../profiles/nearest.ts'
 import type { Report } from '../profiles/report.ts'
 import type { TrustTools } from '../trust/index.ts'
 import type { SecretEntry } from './types.ts'
@@ -32,8 +33,13 @@ export function loadSecrets(
   return (name) => {
     const secret = secrets.get(name)
     if (secret) return secret
-    const known = entries.map((entry) => entry.name).join(', ') || 'none is configured'
-    throw new DragomanError('ERR_PROFILE_OPTION', { detail: { expected: `the name of a secret: ${known}` } })
+    // Not by its name: it may be the secret itself, where its name should stand.
+    const words = hint(
+      name,
+      entries.map((entry) => entry.name),
+      'there are',
+    )
+    throw new DragomanError('ERR_PROFILE_OPTION', { detail: { expected: `there is no such secret; ${words}` } })
   }
 }
 
@@ -51,9 +57,13 @@ function bytesOf(entry: SecretEntry, tools: SecretTools): Uint8Array {
 
 function textIn(entry: SecretEntry, name: string, { env }: SecretTools): Buffer {
   const text = env[name]
-  if (text === undefined) throw wrong(entry, 'env', `an environment variable that is set: ${name}`)
+  if (text === undefined) throw wrong(entry, 'env', variableThatIsSet(name))
   return Buffer.from(text)
 }
+
+/** Says which, unless it looks as if the secret itself stood there. */
+export const variableThatIsSet = (name: string): string =>
+  `an environment variable that is set${/^[A-Z][A-Z0-9_]*$/.test(name) ? `: ${name}` : ''}`
 
 const wrong = ({ name }: SecretEntry, path: string, expected: string): DragomanError =>
   new DragomanError('ERR_PROFILE_OPTION', { detail: { secret: name, path, expected } })

@@ -26,13 +26,15 @@ export function checkFor(schema: object): Check {
 }
 
 function problemsIn(errors: readonly ErrorObject[]): readonly Problem[] {
-  const sums = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
-  // Of alternatives each says why it is none of them; those that could have been meant are told, or all in one.
+  const inside = insideOf(errors)
   const told = errors.flatMap((error) => {
     // `if` has a branch that says more, and `propertyNames` what is wrong with the name.
     if (error.keyword === 'if' || error.keyword === 'propertyNames') return []
-    if (sums.some((sum) => sum !== error && isInside(error, sum))) return []
-    return sums.includes(error) ? alternatives(error, errors) : problemOf(error)
+    // Of alternatives each says why it is none of them; those that could have been meant are told, or all in one.
+    if (inside.inner.has(error)) return []
+    const own = inside.of.get(error)
+    if (own !== undefined) return alternatives(error, own, inside.plain)
+    return error.keyword === 'type' && inside.choices.has(placeOf(error)) ? [] : problemOf(error)
   })
   const seen = new Set<string>()
   return told.filter(({ path, message }) => {
@@ -41,9 +43,62 @@ function problemsIn(errors: readonly ErrorObject[]): readonly Problem[] {
   })
 }
 
-const isInside = (error: ErrorObject, sum: ErrorObject): boolean =>
-  error.schemaPath.startsWith(`${sum.schemaPath}/`) &&
-  (error.instancePath === sum.instancePath || error.instancePath.startsWith(`${sum.instancePath}/`))
+interface Inside {
+  /** Of each choice between alternatives (`anyOf`, `oneOf`) that fails: what is wrong inside it. */
+  readonly of: ReadonlyMap<ErrorObject, readonly ErrorObject[]>
+  /** What is wrong inside any of them. */
+  readonly inner: ReadonlySet<ErrorObject>
+  /** Where something is no map, or has a member that there is not. */
+  readonly plain: ReadonlySet<string>
+  /** What is none of a list of values; of which type those are is no news then. */
+  readonly choices: ReadonlySet<string>
+}
+
+/** Which errors belong together. Finds them by their paths, since there may be tens of thousands. */
+function insideOf(errors: readonly ErrorObject[]): Inside {
+  const of = new Map<ErrorObject, ErrorObject[]>()
+  const byPlace = new Map<string, ErrorObject[]>()
+  for (const error of errors) {
+    if (error.keyword !== 'anyOf' && error.keyword !== 'oneOf') continue
+    const own: ErrorObject[] = []
+    of.set(error, own)
+    byPlace.set(`${error.schemaPath}\n${error.instancePath}`, own)
+  }
+  const inner = new Set<ErrorObject>()
+  for (const error of of.size === 0 ? [] : errors) {
+    for (const { index, 0: keyword } of error.schemaPath.matchAll(/\/(?:anyOf|oneOf)(?=\/)/g)) {
+      const schemaPath = error.schemaPath.slice(0, index + keyword.length)
+      for (const instancePath of upwards(error.instancePath)) {
+        const own = byPlace.get(`${schemaPath}\n${instancePath}`)
+        if (own === undefined) continue
+        own.push(error)
+        inner.add(error)
+        break
+      }
+    }
+  }
+  const at = (keywords: readonly string[], place: (error: ErrorObject) => string) =>
+    new Set(errors.filter(({ keyword }) => keywords.includes(keyword)).map(place))
+  return {
+    of,
+    inner,
+    plain: at(['type', 'additionalProperties'], ({ instancePath }) => instancePath),
+    choices: at(['enum'], placeOf),
+  }
+}
+
+/** A path and those above it. */
+function upwards(path: string): readonly string[] {
+  const paths = [path]
+  for (let end = path.lastIndexOf('/'); end !== -1; end = end === 0 ? -1 : path.lastIndexOf('/', end - 1)) {
+    paths.push(path.slice(0, end))
+  }
+  return paths
+}
+
+/** One schema, one value. */
+const placeOf = ({ schemaPath, instancePath }: ErrorObject): string =>
+  `${schemaPath.slice(0, schemaPath.lastIndexOf('/'))}\n${instancePath}`
 
 function problemOf(error: ErrorObject): Problem {
   const { keyword, params, data, parentSchema, propertyName, instancePath } = error
@@ -102,20 +157,15 @@ interface Alternative {
   readonly const?: unknown
 }
 
-function alternatives(sum: ErrorObject, errors: readonly ErrorObject[]): readonly Problem[] {
+function alternatives(sum: ErrorObject, inner: readonly ErrorObject[], plain: ReadonlySet<string>): readonly Problem[] {
   const { instancePath, data, schema, schemaPath } = sum
   const path = pointer(instancePath)
   const options = (Array.isArray(schema) ? schema : []) as readonly Alternative[]
   if (options.some(({ required }) => required !== undefined) && options.every(({ type }) => type === undefined)) {
-    const plain = errors.some(
-      (error) =>
-        error.instancePath === instancePath && (error.keyword === 'type' || error.keyword === 'additionalProperties'),
-    )
     // What is no map, or has a member that is misspelt, is told so; which members it should have is no news then.
-    return plain ? [] : [membersOf(sum, options)]
+    return plain.has(instancePath) ? [] : [membersOf(sum, options)]
   }
   // Of the one alternative that is of the same type, or whose inside was reached, it is known what was meant.
-  const inner = errors.filter((error) => error !== sum && isInside(error, sum))
   const near = options.flatMap((_, index) => {
     const own = inner.filter((error) => error.schemaPath.startsWith(`${schemaPath}/${index}/`))
     return own.some(({ keyword, instancePath: at }) => at === instancePath && /^(?:type|const)$/.test(keyword))

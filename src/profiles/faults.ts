@@ -83,12 +83,20 @@ function repeatedIn({ items }: YAMLMap): readonly unknown[] {
 
 const startOf = (node: unknown): number => (node as Node | null)?.range?.[0] ?? 0
 
-/** The parser's words without what it quotes of the file, which may be a secret. */
+/** The parser's words without what it quotes of the file, which may be a secret: `|x` in front of it is a bad block. */
 function wordsFor(code: YAMLError['code'], message: string): string {
-  if (code === 'RESOURCE_EXHAUSTION') return TOO_DEEP
-  if (code === 'MULTIPLE_DOCS') return 'expected one document'
-  const [first = ''] = message.split('\n')
-  return first
-    .replace(/ at line \d+, column \d+:?$/, '')
-    .replace(/(token in YAML stream|extra characters|Invalid escape sequence):? .*$/, '$1')
+  switch (code) {
+    case 'RESOURCE_EXHAUSTION':
+      return TOO_DEEP
+    case 'MULTIPLE_DOCS':
+      return 'expected one document'
+    case 'BAD_DIRECTIVE':
+      return 'expected no such directive'
+    case 'BAD_DQ_ESCAPE':
+      return 'Invalid escape sequence'
+    case 'UNEXPECTED_TOKEN':
+      return /^Unexpected [\w ,-]+/.exec(message)?.[0].trim() ?? 'nothing that can stand here; put text in quotes'
+    default:
+      return message
+  }
 }

@@ -31,6 +31,21 @@ export function valueAt(root: Node | null, path: Path): readonly Range[] {
   return value === undefined ? [] : [value]
 }
 
+/**
+ * Where this character of the text at a path is in the file; `undefined`: it does not stand there as it is, because of
+ * escapes or indentation. An expression may have a map of its own, beside its description.
+ */
+export function characterAt(root: Node | null, path: Path, text: string, character: number): number | undefined {
+  let node: unknown = root
+  for (const step of path) node = memberOf(node, step)?.value
+  if (isMap(node)) node = node.get('cel', true) ?? node.get('expression', true)
+  const [start] = rangeOf(node) ?? []
+  if (start === undefined || !isScalar(node) || typeof node.value !== 'string') return undefined
+  const { value } = node
+  const begin = [start, start + 1].find((offset) => text.startsWith(value, offset))
+  return begin === undefined ? undefined : begin + Math.min(character, value.length)
+}
+
 function memberOf(node: unknown, step: string | number): Pick<Pair, 'key' | 'value'> | undefined {
   if (isSeq(node)) {
     const value = node.items[Number(step)]

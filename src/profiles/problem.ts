@@ -10,6 +10,8 @@ export interface Problem {
   readonly message: string
   /** The name of the member at `path` is what is wrong, not its value. */
   readonly atName?: boolean
+  /** Of a text at `path`, such as an expression: which of its characters is wrong, from 0. */
+  readonly character?: number
   /** Default: `ERR_PROFILE_SCHEMA`. */
   readonly code?: ErrorCode
   readonly cause?: unknown
@@ -84,6 +86,27 @@ const SAID: ReadonlySet<string> = new Set([
   ...['path', 'option', 'expected', 'expression', 'code', 'reason', 'file'],
   ...['key', 'issuer', 'client', 'secret'],
 ])
+
+/**
+ * The steps of a text below a value. A part that knows names only writes `set.https://a.example/b`; where the value has
+ * a member of such a name, that is meant.
+ */
+export function stepsBelow(value: unknown, text: string): Path {
+  if (text === '') return []
+  const names = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []
+  const rest = text.startsWith('.') ? text.slice(1) : text
+  const [name] = names
+    .filter((one) => rest.startsWith(one) && /^(?:[.[]|$)/.test(rest.slice(one.length)))
+    .sort((left, right) => right.length - left.length)
+  if (name !== undefined && !rest.startsWith('[')) {
+    return [name, ...stepsBelow((value as { readonly [name: string]: unknown })[name], rest.slice(name.length))]
+  }
+  const index = /^\[(\d+)\]/.exec(rest)
+  if (index && Array.isArray(value)) {
+    return [Number(index[1]), ...stepsBelow(value[Number(index[1])], rest.slice(index[0].length))]
+  }
+  return pathSteps(rest)
+}
 
 /** What an error that a part threw has to say, for a message that names the place itself. */
 export function wordsOf({ message, detail }: DragomanError): string {

@@ -1,5 +1,5 @@
 import { DragomanError } from '../core/errors.ts'
-import { type Path, type Problem, pathSteps, problemsOf, wordsOf } from './problem.ts'
+import { type Path, type Problem, problemsOf, stepsBelow, wordsOf } from './problem.ts'
 import type { Source } from './source.ts'
 
 /** Gathers what is wrong in one file, so that all of it is told at once. */
@@ -27,10 +27,13 @@ export function reportOn(source: Source | undefined, root: Path = []): Report {
   const problems: Problem[] = []
   const gather = (error: unknown, base: Path, place: Place | undefined): void => {
     if (source === undefined || !(error instanceof DragomanError) || problemsOf(error) !== undefined) throw error
+    const { path, position } = error.detail
+    const below = typeof path === 'string' ? stepsBelow(valueAt(source.value, [...root, ...base]), path) : []
     problems.push({
-      path: [...root, ...(place?.(error) ?? [...base, ...belowOf(error)])],
+      path: [...root, ...(place?.(error) ?? [...base, ...below])],
       message: wordsOf(error),
       code: error.code,
+      ...(typeof position === 'number' && { character: position }),
       cause: error,
     })
   }
@@ -58,6 +61,9 @@ export function reportOn(source: Source | undefined, root: Path = []): Report {
   }
 }
 
-function belowOf({ detail: { path } }: DragomanError): Path {
-  return typeof path === 'string' ? pathSteps(path) : []
+function valueAt(value: unknown, [step, ...rest]: Path): unknown {
+  if (step === undefined || typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) {
+    return step === undefined ? value : undefined
+  }
+  return valueAt((value as { readonly [step: string]: unknown })[step], rest)
 }

@@ -2,14 +2,16 @@ import { LineCounter, parseDocument } from 'yaml'
 import type { DragomanError } from '../core/errors.ts'
 import { excerptAt, type Range } from './excerpt.ts'
 import { faultsOf } from './faults.ts'
-import { hiddenIn, mentions, withoutRunOn } from './hidden.ts'
-import { nodeAt, valueAt } from './nodes.ts'
+import { hiddenIn, unreadable, withoutRunOn } from './hidden.ts'
+import { characterAt, nodeAt, valueAt } from './nodes.ts'
 import { type PlacedProblem, type Problem, pathText, problemError } from './problem.ts'
 
 // The largest profile one can imagine has a hundred claims; a file beyond this is not a profile.
 export const MAX_FILE_BYTES = 256 * 1024
 // Problems shown at once: what is wrong after twenty is better looked at when those are mended.
 export const MAX_PROBLEMS = 20
+// Names that are longer are no names.
+const MAX_NAME = 256
 
 /** A file as it was read, and how to call it in a message. */
 export interface SourceFile {
@@ -61,15 +63,17 @@ export function readSource({ file, text }: SourceFile, { secrets = [] }: SourceO
     // Compared each with each there, and once for each in `faultsOf`.
     uniqueKeys: false,
     strict: true,
+    // Its excerpts cost as much as the whole file each, and may show a secret.
+    prettyErrors: false,
   })
   const faults = faultsOf(document)
   const hidden = hiddenIn(document, text, secrets)
   if (faults.length > 0) {
-    const unread = [...hidden, ...mentions(text, secrets)]
-    const shown = faults.map(([offset, message]) =>
-      placed(offset, unread, { path: '', message, code: 'ERR_PROFILE_SYNTAX' }),
+    const unread = [...hidden, ...unreadable(text, secrets)]
+    throw refusal(
+      faults.map(([offset, message]) => ({ offset, message })),
+      ({ offset, message }) => placed(offset, unread, { path: '', message, code: 'ERR_PROFILE_SYNTAX' }),
     )
-    throw refusal(shown)
   }
   const root = document.contents
   return {
@@ -80,22 +84,34 @@ export function readSource({ file, text }: SourceFile, { secrets = [] }: SourceO
       // A name that nothing is known of may be a secret's, written wrong.
       const unknown = secrets.length === 0 ? [] : problems.filter(({ atName }) => atName === true)
       const masks = [...hidden, ...unknown.flatMap(({ path }) => valueAt(root, path))]
-      const shown = problems.map(({ path, message, atName, code = 'ERR_PROFILE_SCHEMA', cause }) => {
+      const found = problems.map((problem) => {
+        const { path, atName, character } = problem
         const { name, value, nearest } = nodeAt(root, path)
-        const [offset] = (atName === true ? name : value) ?? value ?? name ?? nearest
-        const told = path.map((step) => (typeof step === 'string' ? withoutRunOn(step, secrets) : step))
-        const whole = told.every((step, index) => step === path[index])
+        const [start] = (atName === true ? name : value) ?? value ?? name ?? nearest
+        return {
+          problem,
+          offset: character === undefined ? start : (characterAt(root, path, text, character) ?? start),
+        }
+      })
+      return refusal(found, ({ problem: { path, message, code = 'ERR_PROFILE_SCHEMA', cause }, offset }) => {
+        const told = path.map((step) =>
+          typeof step === 'string' ? withoutRunOn(step, secrets).slice(0, MAX_NAME) : step,
+        )
+        const whole = secrets.length === 0 || told.every((step, index) => step === path[index])
         const words = whole ? message : 'expected a colon and a space behind this name'
         return { ...placed(offset, masks, { path: pathText(told), message: words, code }), cause }
       })
-      return refusal(shown)
     },
   }
 }
 
-function refusal(problems: readonly PlacedProblem[]): DragomanError {
-  const inOrder = problems.toSorted((left, right) => left.line - right.line || left.column - right.column)
-  const [first, ...rest] = inOrder.slice(0, MAX_PROBLEMS)
+/** The first of what was found, in the order of the file, as one error. */
+function refusal<T extends { readonly offset: number }>(
+  found: readonly T[],
+  place: (one: T) => PlacedProblem,
+): DragomanError {
+  const inOrder = found.toSorted((left, right) => left.offset - right.offset).slice(0, MAX_PROBLEMS)
+  const [first, ...rest] = inOrder.map(place)
   if (first === undefined) throw new TypeError('a refusal has a problem')
   return problemError([first, ...rest])
 }

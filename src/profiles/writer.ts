@@ -6,7 +6,7 @@ import type { Rendering } from '../core/token.ts'
 import { BUILT_IN } from './actor.ts'
 import type { Entry, ProfileEnvironment } from './document.ts'
 import { hint } from './nearest.ts'
-import { type Path, pathSteps } from './problem.ts'
+import { type Path, pathSteps, stepsBelow } from './problem.ts'
 import type { Report } from './report.ts'
 
 /** How a profile's tokens are written, and with which key they are signed. */
@@ -114,7 +114,7 @@ function placeIn(entries: readonly Entry[], at: (name: string) => Path) {
     const owner = entries.find(
       ({ stage, options }) => stage.phase === 'writing' && Object.hasOwn(Object(options), String(steps[0])),
     )
-    return owner && [...owner.path, ...steps]
+    return owner && [...owner.path, ...stepsBelow(owner.options, option)]
   }
 }
 

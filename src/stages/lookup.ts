@@ -2,7 +2,6 @@ import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Setting } from '../core/stage.ts'
 import { claimOf } from './claims.ts'
-import { wrongOption } from './options.ts'
 import { faultOf } from './sub.ts'
 
 export interface LookupOptions {
@@ -49,7 +48,7 @@ function tableIn(file: string, setting: Setting): Table {
     new Map(
       membersOf(subjects, file).map(([subject, sub]): [string, string] => {
         if (typeof sub !== 'string') throw wrongShape(file)
-        assertSubject(sub, 'lookup.file')
+        assertSubject(sub, 'lookup.file', file)
         return [subject, sub]
       }),
     ),
@@ -67,7 +66,7 @@ const wrongShape = (file: string): DragomanError =>
     detail: { path: 'lookup.file', expected: '{ "issuer": { "subject": "new subject" } }', file },
   })
 
-function assertSubject(sub: string, path: string): void {
+function assertSubject(sub: string, path: string, file?: string): void {
   const fault = faultOf(sub)
-  if (fault !== undefined) throw wrongOption(path, fault)
+  if (fault !== undefined) throw new DragomanError('ERR_PROFILE_OPTION', { detail: { path, expected: fault, file } })
 }

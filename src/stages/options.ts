@@ -20,6 +20,16 @@ export function expressionAt(source: string, path: string, setting: Setting): Ex
   }
 }
 
+/** The secret of this name. @throws {@link DragomanError} `ERR_PROFILE_OPTION`, `detail.path` saying where it is asked for */
+export function secretAt(name: string, path: string, setting: Setting): Uint8Array {
+  try {
+    return setting.secret(name)
+  } catch (error) {
+    if (!(error instanceof DragomanError)) throw error
+    throw new DragomanError(error.code, { detail: { ...error.detail, path }, cause: error })
+  }
+}
+
 /** Evaluates the expression at `path`. @throws {@link DragomanError} `ERR_PROFILE_EXPRESSION`, `detail.path` saying where */
 export function evaluateAt(expression: Expression, path: string, draft: Draft, exchange: Exchange): Value {
   try {

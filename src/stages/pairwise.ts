@@ -3,7 +3,7 @@ import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Setting } from '../core/stage.ts'
 import type { Draft } from '../core/token.ts'
-import { wrongOption } from './options.ts'
+import { secretAt, wrongOption } from './options.ts'
 import { faultOf } from './sub.ts'
 
 export const SECTORS = ['audience', 'client', 'sector'] as const
@@ -45,7 +45,7 @@ export function pairwiseIn(options: PairwiseOptions, setting: Setting): (draft: 
 }
 
 function keyIn(name: string, setting: Setting) {
-  const secret = setting.secret(name)
+  const secret = secretAt(name, 'pairwise.secret', setting)
   if (secret.length < MIN_SECRET_BYTES) {
     throw wrongOption('pairwise.secret', `a secret of at least ${MIN_SECRET_BYTES} bytes`)
   }

@@ -218,7 +218,7 @@ const rows: readonly Row[] = [
     'keep: [email]',
     'set: { level: { cel: "1 +" } }',
     'ERR_PROFILE_OPTION',
-    ['10:30: stages[0].context.set.level: expected an expression that can be read: Unexpected token: EOF; position: 3'],
+    ['10:41: stages[0].context.set.level: expected an expression that can be read: Unexpected token: EOF; position: 3'],
   ],
   [
     'keep: [email]',
@@ -256,7 +256,7 @@ const rows: readonly Row[] = [
     '  - context: { keep: [email] }',
     '  - context: { keep: [email] }\n    when: "subject.email =="',
     'ERR_PROFILE_OPTION',
-    ['11:11: stages[0].when: expected an expression that can be read: Unexpected token: EOF; position: 16'],
+    ['11:28: stages[0].when: expected an expression that can be read: Unexpected token: EOF; position: 16'],
   ],
   [
     '  - context: { keep: [email] }',
@@ -416,7 +416,7 @@ const rows: readonly Row[] = [
     '  - context: { keep: [email] }',
     '  - subject: { pairwise: { secret: pairwsie } }',
     'ERR_PROFILE_OPTION',
-    ['10:14: stages[0].subject: expected the name of a secret: pairwise'],
+    ['10:36: stages[0].subject.pairwise.secret: expected the name of a secret: pairwise'],
   ],
   [
     '  - context: { keep: [email] }',

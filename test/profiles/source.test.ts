@@ -184,6 +184,8 @@ describe('a secret in a file', () => {
     ],
     ['it is in a URL', 'a: https://user:canary-1@canary-2@host.example/', ['a']],
     ['its colon is missing', 'a: { client_secret canary-1, b: 2 }', ['a', 'client_secret canary-1']],
+    ['its space is missing', 'a: { client_secret:canary-1, b: 2 }', ['a', 'client_secret:canary-1']],
+    ['it is in a comment on the line', 'a: { b: 2 } # canary-1', ['a', 'b']],
   ])('is not shown when %s', (_, text, path) => {
     expect(shown(text, path)).not.toContain('canary')
     expect(shown(text, path, true)).not.toContain('canary')
@@ -206,6 +208,8 @@ describe('a secret in a file', () => {
     ['it has a bad escape', 'client_secret: "canary-1\\qcanary-2"\n'],
     ['it is a block with a bad header', 'client_secret: |canary-1\n  x\n'],
     ['a JWK is cut off', 'jwk: { kty: OKP, d: canary-1\n'],
+    ['its second line is where the file goes wrong', 'client_secret: |\n  x\n canary-1 canary-2\n'],
+    ['a line that was put out of use has it', 'a: "\n# client_secret canary-1\n'],
   ])('is not shown when the file cannot be read because %s', (_, text) => {
     expect(refusalOf(() => read(text, SECRETS)).message).not.toContain('canary')
   })
@@ -224,6 +228,25 @@ describe('a secret in a file', () => {
     expect(shown('a: { client_secret_file: secrets/a, key: b, x: 1 }', ['a'])).toContain(
       'client_secret_file: secrets/a, key: b, x: 1',
     )
+  })
+})
+
+describe('the place in a text', () => {
+  const at = (text: string, path: readonly string[], character: number) =>
+    read(text)
+      .refuse([{ path, message: 'wrong', character }])
+      .message.split('\n')
+      .at(-1)
+      ?.indexOf('^')
+
+  it('is its character where the text stands as it is', () => {
+    expect(at('when: a == b', ['when'], 2)).toBe(2 + 'when: '.length + 2)
+    expect(at('when: "a == b"', ['when'], 2)).toBe(2 + 'when: "'.length + 2)
+    expect(at('set: { cel: "a == b" }', ['set'], 2)).toBe(2 + 'set: { cel: "'.length + 2)
+  })
+
+  it('is its start where escapes move it', () => {
+    expect(at('when: "a\\u0020== b"', ['when'], 5)).toBe(2 + 'when: '.length)
   })
 })
 
