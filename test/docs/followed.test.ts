@@ -2,24 +2,26 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { scenarioNames } from '../../src/cli/dev/scenario.ts'
 import { blocksOf, hasShown, newReader, pages, type Reader } from '../support/pages.ts'
 
-let folder: string
-let reader: Reader
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'dragoman-docs-'))
-  reader = await newReader(folder)
-})
-afterAll(async () => {
-  await reader.close()
-  rmSync(folder, { recursive: true })
-})
-
 /** Pages with commands. The others show nothing that is printed: pages.test.ts looks after that. */
-const followed = pages.filter((page) => blocksOf(page).some(({ language }) => language === 'sh'))
+const withCommands = pages.filter((page) => blocksOf(page).some(({ language }) => language === 'sh'))
+const SCENARIO = /^docs\/scenarios\/(.+)\.md$/
 
 describe('a reader who follows a page', () => {
-  it.each(followed)('%s: sees what it shows', (page) => reader.follow(page))
+  let folder: string
+  let reader: Reader
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'dragoman-docs-'))
+    reader = await newReader(folder)
+  })
+  afterAll(async () => {
+    await reader.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  it.each(withCommands.filter((page) => !SCENARIO.test(page)))('%s: sees what it shows', (page) => reader.follow(page))
 
   it('is not content with something else', () => {
     const actual = 'first\n  name               value 17\nthird\nfourth\n'
@@ -29,5 +31,27 @@ describe('a reader who follows a page', () => {
     expect(hasShown(actual, 'fourth\nfirst\n')).toBe(false)
     expect(hasShown(actual, 'irst\n')).toBe(false)
     expect(hasShown(actual, '  name               value 1\n')).toBe(false)
+  })
+})
+
+describe('a reader who follows a scenario', () => {
+  const scenarios = withCommands.flatMap((page): [string, string][] => {
+    const [, name] = SCENARIO.exec(page) ?? []
+    return name === undefined ? [] : [[name, page]]
+  })
+
+  it.each(scenarios)('%s: sees what its page shows', async (name, page) => {
+    const folder = mkdtempSync(join(tmpdir(), 'dragoman-scenario-'))
+    const reader = await newReader(folder, name)
+    try {
+      await reader.follow(page)
+    } finally {
+      await reader.close()
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it('has a page for each that ships', () => {
+    expect(scenarios.map(([name]) => name)).toEqual(scenarioNames())
   })
 })

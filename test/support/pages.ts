@@ -74,21 +74,21 @@ export interface Reader {
 const PORTS = ['8080', '8443', '9080', '9443'] as const
 
 // What only reads may be asked again: an audit record is in its file some milliseconds after the answer.
-const READS = /^(?:grep|tail) /
+const READS = /^(?:grep |tail |reason$)/m
 
 // Milliseconds for what is said in another process.
 const PATIENCE = 5000
 
-/** Starts `dragoman dev`. `folder` is what the pages call `$DIR`. */
-export async function newReader(folder: string): Promise<Reader> {
+/** Starts `dragoman dev`, or one of its scenarios. `folder` is what the pages call `$DIR`. */
+export async function newReader(folder: string, scenario?: string): Promise<Reader> {
   const free = await Promise.all(PORTS.map(freePort))
   const here = (text: string) => PORTS.reduce((all, port, at) => all.replaceAll(port, String(free[at])), text)
   const there = (text: string) =>
     PORTS.reduce((all, port, at) => all.replaceAll(`:${free[at]}`, `:${port}`), text).replaceAll(folder, '$DIR')
 
   const args = ['dev', '--port', here('8080'), '--tls-port', here('8443'), '--folder', folder]
-  const dev = start(args)
-  await dev.says('# jwt-delegate')
+  const dev = start([...args, ...(scenario === undefined ? [] : ['--scenario', scenario])])
+  await dev.says(`export DIR=${folder}`)
   // In the second in which they were made, tokens would keep their `iat`: the pages come later.
   const made = Math.floor(Date.now() / 1000)
   while (Math.floor(Date.now() / 1000) === made) await new Promise((resolve) => setTimeout(resolve, 50))
@@ -127,7 +127,7 @@ export async function newReader(folder: string): Promise<Reader> {
       if (language !== 'sh') return
       told = dev.text.length
       again = READS.test(text) ? text : undefined
-      if (/^(?:npm|git) /.test(text)) output = () => dev.text
+      if (/^(?:npm|git|dragoman dev) /.test(text)) output = () => dev.text
       else if (text.startsWith('dragoman serve ')) {
         const server = start(['serve', '--config', join(folder, text.trim().split('/').at(-1) ?? '')])
         servers.push(server)

@@ -1,14 +1,12 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
-import { algorithmNamed } from '../../core/algorithms.ts'
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { Codec } from '../../core/codec.ts'
 import type { Signer } from '../../core/keys.ts'
 import type { Confirmation, Draft, Rendering, Validity } from '../../core/token.ts'
 import { type Claims, map } from '../../core/value.ts'
-import { generatePrivateKey, signerOf, signingPool } from '../../keys/index.ts'
-import { selfSignedAuthority } from '../../wire/certificate.ts'
 import { buildCsr } from '../../wire/csr.ts'
 import { publicKey } from '../../wire/jwk.ts'
 import { pem } from '../../wire/pem.ts'
+import { BACKDATED, jwks, LIFETIME, newAuthority, newKey, privatePem } from './keys.ts'
 
 /** What domain alpha hands out: sample tokens, and what beta must know to believe them. */
 export interface Alpha {
@@ -18,10 +16,6 @@ export interface Alpha {
   readonly signers: { readonly jwt: Signer; readonly cwt: Signer; readonly x509: Signer }
 }
 
-/** Seconds: long enough for a person to play, short enough to be forgotten. */
-const LIFETIME = 3600
-// A clock that is a little behind must not refuse what was made this second.
-const BACKDATED = 60
 const WORKLOAD = 'spiffe://alpha.example/ns/shop/sa/orders'
 const SERVICE = 'spiffe://alpha.example/ns/shop/sa/billing'
 
@@ -30,10 +24,10 @@ const SERVICE = 'spiffe://alpha.example/ns/shop/sa/billing'
  * tokens are for `audience`, the gateway of domain beta.
  */
 export async function alphaDomain(codecs: readonly Codec[], audience: string, now: number): Promise<Alpha> {
-  const signing = newSigner('ES256')
-  const edge = newSigner('ES256')
-  const authority = await newAuthority('Alpha Issuing CA', now)
-  const tls = await newAuthority('Dragoman dev TLS', now)
+  const signing = newKey('ES256').signer
+  const edge = newKey('ES256').signer
+  const authority = (await newAuthority('ES256', 'Alpha Issuing CA', now)).signer
+  const tls = (await newAuthority('ES256', 'Dragoman dev TLS', now)).signer
   const client = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
   const requested = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
 
@@ -131,26 +125,3 @@ export async function issue(codecs: readonly Codec[], wanted: Wanted): Promise<s
   const layout = codec.prepare(rendering).lay(draft, { issuer, now, id: randomBytes(16), signer })
   return layout.finish(await signer.sign(layout.toBeSigned)).raw
 }
-
-function newSigner(name: string, chain: readonly Uint8Array[] = [], key?: KeyObject): Signer {
-  const algorithm = algorithmNamed(name)
-  if (!algorithm) throw new TypeError(`no algorithm ${name}`)
-  return signerOf(key ?? generatePrivateKey(algorithm), algorithm, { chain, pool: signingPool() })
-}
-
-async function newAuthority(commonName: string, now: number): Promise<Signer> {
-  const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
-  const signer = newSigner('ES256', [], key)
-  const certificate = await selfSignedAuthority({
-    signer,
-    commonName,
-    notBefore: now - BACKDATED * 2,
-    notAfter: now + LIFETIME * 24,
-  })
-  return newSigner('ES256', [certificate], key)
-}
-
-const jwks = ({ publicKey: { jwk }, kid, algorithm }: Signer): string =>
-  JSON.stringify({ keys: [{ ...jwk, kid, alg: algorithm.jose[0], use: 'sig' }] }, null, 2)
-
-const privatePem = (key: KeyObject): string => String(key.export({ type: 'pkcs8', format: 'pem' }))

@@ -14,6 +14,7 @@ import { showRecord } from '../show.ts'
 import { type Alpha, alphaDomain } from './alpha.ts'
 import { samples } from './commands.ts'
 import { devConfiguration } from './configuration.ts'
+import { type At, scenarioFiles, scenarioNames, scenarioSteps } from './scenario.ts'
 
 const HOST = '127.0.0.1'
 
@@ -21,9 +22,10 @@ const HOST = '127.0.0.1'
 export const devCommand: Command = {
   name: 'dev',
   summary: 'runs two trust domains on loopback with keys made now, and prints a command line for each profile',
-  usage: '[--port N] [--tls-port N] [--folder DIR] [--quiet]',
+  usage: '[--scenario NAME] [--port N] [--tls-port N] [--folder DIR] [--quiet]',
   example: 'dragoman dev --port 9080',
   options: [
+    ['--scenario NAME', `runs one of the scenarios in docs/scenarios: ${scenarioNames().join(', ')}`],
     ['--port N', 'HTTP port (default 8080; 0 takes a free one)'],
     ['--tls-port N', 'HTTPS port, for client certificates (default 8443; 0 takes a free one)'],
     ['--folder DIR', 'where tokens, keys and configuration are written (default: a new temporary folder)'],
@@ -33,6 +35,7 @@ export const devCommand: Command = {
     const { values } = parseArgs({
       args: [...args],
       options: {
+        scenario: { type: 'string' },
         port: { type: 'string', default: '8080' },
         'tls-port': { type: 'string', default: '8443' },
         folder: { type: 'string' },
@@ -42,13 +45,15 @@ export const devCommand: Command = {
     const port = await portOf(values.port)
     const tlsPort = await portOf(values['tls-port'])
     const folder = folderFor(values.folder)
-    const { configuration } = await writeFolder(folder, { host: HOST, port, tlsPort })
+    const at = { host: HOST, port, tlsPort }
+    const { configuration } = await writeFolder(folder, at, undefined, values.scenario)
     const gateway = await createGateway(configuration, {
       audit: (_, file) => told(auditToFile(file ?? join(folder, 'audit.jsonl')), values.quiet ? undefined : io),
     })
     const [http = ''] = await gateway.listen()
     // By the name that its certificate has.
-    io.out(welcome(http, `https://localhost:${tlsPort}`, folder))
+    const https = `https://localhost:${tlsPort}`
+    io.out(values.scenario === undefined ? welcome(http, https, folder) : opening(values.scenario, http, at, folder))
     await untilStopped(gateway, io)
     return exit.done
   },
@@ -75,11 +80,12 @@ function folderFor(wanted: string | undefined): string {
   return resolve(wanted)
 }
 
-/** Writes domain alpha's files and beta's configuration into a folder. Resolves with what was made. */
+/** Writes domain alpha's files and beta's configuration, or a scenario's, into a folder. Resolves with what was made. */
 export async function writeFolder(
   folder: string,
-  at: { host: string; port: number; tlsPort: number },
+  at: At,
   now = Math.floor(Date.now() / 1000),
+  scenario?: string,
 ): Promise<{ readonly configuration: string; readonly alpha: Alpha }> {
   const issuer = `http://${at.host}:${at.port}`
   const alpha = await alphaDomain(codecs(), issuer, now)
@@ -88,6 +94,7 @@ export async function writeFolder(
     ['demo.secret', 'demo-secret'],
     ['pairwise.secret', randomBytes(32).toString('base64url')],
     ['dragoman.yaml', devConfiguration(at)],
+    ...(scenario === undefined ? [] : await scenarioFiles(scenario, folder, at, codecs(), alpha.signers, now)),
   ])
   // Keys are among them: for their owner only.
   for (const [name, content] of all) writeFileSync(join(folder, name), content, { mode: 0o600 })
@@ -118,6 +125,17 @@ function welcome(http: string, https: string, folder: string): string {
   ]
   for (const { profile, says, command } of samples(http, https, quoted(folder)))
     lines.push('', `# ${profile}: ${says}`, command)
+  return `${lines.join('\n')}\n`
+}
+
+function opening(scenario: string, http: string, at: At, folder: string): string {
+  const lines = [
+    `The scenario ${scenario}, as docs/scenarios/${scenario}.md tells it; its gateway listens on ${http}.`,
+    'Its folder has tokens, keys, profiles, the configuration and the audit records. Paste into another terminal:',
+    '',
+    `export DIR=${quoted(folder)}`,
+    scenarioSteps(scenario, at),
+  ]
   return `${lines.join('\n')}\n`
 }
 
