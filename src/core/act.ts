@@ -52,8 +52,9 @@ export function keepsHistory(act: Value | undefined, earlier: Value | undefined)
 /**
  * Refuses an exchange whose acting party is not the one the subject token's `may_act` names (RFC 8693 §4.4).
  *
- * Compares every identity member that `may_act` carries, `iss` included where it is there. A token without `may_act`
- * passes: whether a third party may act then is the profile's word.
+ * Compares every identity member that `may_act` carries, `iss` included where it is there. Where it is not, names are those
+ * of the subject token's own issuer: an actor token of another issuer is somebody else of that name. A token without
+ * `may_act` passes: whether a third party may act then is the profile's word.
  */
 export function assertMayAct(subject: Verified<Token>, party: ValueMap): void {
   const mayAct = subject.claims['may_act']
@@ -63,4 +64,10 @@ export function assertMayAct(subject: Verified<Token>, party: ValueMap): void {
   }
   const mismatch = Object.entries(mayAct).find(([name, value]) => !sameValue(party[name], value))
   if (mismatch) throw new DragomanError('ERR_TOKEN_MAY_ACT', { detail: { member: mismatch[0] } })
+  const { iss } = party
+  if (iss !== undefined && mayAct['iss'] === undefined && iss !== subject.provenance.issuer) {
+    throw new DragomanError('ERR_TOKEN_MAY_ACT', {
+      detail: { member: 'iss', expected: 'an actor token of the issuer of the subject token, or iss in may_act' },
+    })
+  }
 }

@@ -1,5 +1,5 @@
 import type { Writer } from './codec.ts'
-import type { Expression, Transform } from './stage.ts'
+import type { Expression, ScopeTable, Transform } from './stage.ts'
 import type { Rendering, TokenType } from './token.ts'
 
 /** Which tokens a profile takes in one role. */
@@ -59,6 +59,8 @@ export interface Step {
   readonly transform: Transform | undefined
   /** The step is passed over when this is not true. */
   readonly when: Expression | undefined
+  /** The scopes that it may put in place of others, settled when the profile was loaded. */
+  readonly scopes?: ScopeTable | undefined
 }
 
 /** A declared translation, checked whole, prepared and frozen. */

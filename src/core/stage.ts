@@ -31,7 +31,15 @@ export interface Stage<Options = never> {
 export interface Prepared {
   readonly transform?: Transform | undefined
   readonly render?: ((rendering: Rendering) => Rendering) | undefined
+  /**
+   * Scope of the subject token to the scopes of the output that it may stand for, as the options say. Whatever a
+   * transform does later, no other scope than these, and those that the token has, gets out.
+   */
+  readonly scopes?: ScopeTable | undefined
 }
+
+/** Scope of the subject token to those of the output that it stands for. */
+export type ScopeTable = ReadonlyMap<string, readonly string[]>
 
 /** What a stage may ask for when it is prepared. */
 export interface Setting {

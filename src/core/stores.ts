@@ -10,6 +10,11 @@ export interface ReplayStore {
    * @throws {@link DragomanError} `ERR_STORE_UNAVAILABLE` when it is full or cannot be reached
    */
   claim(key: string, expiresAt: number, now: number): boolean | Promise<boolean>
+  /**
+   * Gives back what this caller has just claimed, since nothing came of it: the key is new again. A store that cannot keeps
+   * it claimed, and what was claimed for nothing stays used.
+   */
+  release?(key: string): void | Promise<void>
   readonly size?: number
 }
 

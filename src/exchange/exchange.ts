@@ -1,7 +1,6 @@
 import { MAX_CLOCK_SKEW } from '../core/acceptance.ts'
 import { assertMayAct } from '../core/act.ts'
 import type { Client } from '../core/client.ts'
-import type { ErrorCode } from '../core/errors.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange, ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
 import type { Signer } from '../core/keys.ts'
@@ -15,6 +14,7 @@ import { assertKept, ledgerOf } from './ledger.ts'
 import { run } from './run.ts'
 import { audienceFor, select, targetsOf } from './select.ts'
 import { leave, startTrail, type Trail } from './trail.ts'
+import { orUnavailable, startUses, type Uses } from './uses.ts'
 import { asVerified } from './verified.ts'
 import { verifyToken } from './verify.ts'
 import { assertLossesNotWider, assertNotWider } from './wider.ts'
@@ -26,13 +26,23 @@ import { assertLossesNotWider, assertNotWider } from './wider.ts'
  */
 export async function exchangeToken(request: TokenRequest, services: Services): Promise<ExchangeResult> {
   const trail = startTrail(request, services)
+  const uses = startUses(services)
+  let result: ExchangeResult
   try {
-    return await translate(request, services, trail)
+    result = await translate(request, services, trail, uses)
   } catch (error) {
-    throw trail.refuse(error)
-  } finally {
+    const refusal = trail.refuse(error)
+    await uses.giveBack()
     leave(trail, services)
+    throw refusal
   }
+  try {
+    leave(trail, services)
+  } catch (error) {
+    await uses.giveBack()
+    throw error
+  }
+  return result
 }
 
 /** Leaves the record of a request that was refused before it could be read whole. */
@@ -42,7 +52,7 @@ export function recordRefusal(id: string, error: unknown, services: Services): v
   leave(trail, services)
 }
 
-async function translate(request: TokenRequest, services: Services, trail: Trail): Promise<ExchangeResult> {
+async function translate(request: TokenRequest, services: Services, trail: Trail, uses: Uses): Promise<ExchangeResult> {
   if (services.audit.healthy?.() === false) throw new DragomanError('ERR_AUDIT_UNAVAILABLE')
   const now = Math.floor(services.clock())
   const caller = await step(trail, 'authenticate', () => authenticate(request, now, services))
@@ -50,7 +60,10 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   const profile = await step(trail, 'select', () => select(request, caller, services.profiles))
   trail.profile = profile
   const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request)))
-  const proofs = await step(trail, 'prove', () => prove(request, caller, now, services))
+  // Of somebody who has not authenticated nothing is remembered before a token has been verified: it would fill the store.
+  const shown = startUses(services)
+  const replay = caller === undefined ? shown.later(now) : services.replay
+  const proofs = await step(trail, 'prove', () => prove(request, caller, now, { ...services, replay }))
   trail.proofs = proofs
   const inputs: Verified<Token>[] = []
   const once: Verified<Token>[] = []
@@ -62,7 +75,8 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   }
   const subject = await step(trail, 'verify subject', () => verify(subjectOf(request), profile.accepts.subject))
   trail.subject = subject
-  const actor = await step(trail, 'verify actor', () => verifyActor(request, profile, verify))
+  if (caller === undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
+  const actor = await verifyActor(request, profile, verify, trail)
   if (actor) trail.actor = actor
   const client = caller ?? clientOf(subject)
   trail.client = client
@@ -85,7 +99,7 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
     assertLossesNotWider(layout.losses, exchange)
     assertKept(ledger, profile.mustKeep)
   })
-  await step(trail, 'first use', () => assertFirstUse(once, now, services))
+  if (once.length > 0) await step(trail, 'first use', () => assertFirstUse(once, now, uses))
   const issued = await step(trail, 'sign', async () => layout.finish(await sign(layout.toBeSigned, signer)))
   trail.issued = issued
   return answer(issued, draft, exchange, ledger)
@@ -131,9 +145,11 @@ async function verifyActor(
   { actor_token: raw, actor_token_type: type }: TokenRequest,
   { accepts }: Profile,
   verify: Exchange['verify'],
+  trail: Trail,
 ): Promise<Verified<Token> | undefined> {
-  if (raw === undefined || type === undefined || accepts.actor === undefined) return undefined
-  return verify({ raw, type, role: 'actor' }, accepts.actor)
+  const acceptance = accepts.actor
+  if (raw === undefined || type === undefined || acceptance === undefined) return undefined
+  return step(trail, 'verify actor', () => verify({ raw, type, role: 'actor' }, acceptance))
 }
 
 /** The party that acts: the actor token's, or without one the client that asks (RFC 8693 §4.4). */
@@ -156,27 +172,16 @@ function signerOf({ key }: Profile, { keys }: Services): Signer {
  *
  * Remembered for as long as any profile could still take the token, which may allow for more skew than this one.
  */
-async function assertFirstUse(tokens: readonly Verified<Token>[], now: number, { replay }: Services): Promise<void> {
+async function assertFirstUse(tokens: readonly Verified<Token>[], now: number, uses: Uses): Promise<void> {
+  const later = uses.later(now)
   for (const { validity, provenance } of tokens) {
-    const until = Math.ceil(validity.expiresAt ?? now) + MAX_CLOCK_SKEW
-    const first = await orUnavailable('ERR_STORE_UNAVAILABLE', () =>
-      replay.claim(`token ${provenance.replayKey}`, until, now),
-    )
-    if (first !== true) throw new DragomanError('ERR_TOKEN_REPLAYED')
+    later.claim(`token ${provenance.replayKey}`, Math.ceil(validity.expiresAt ?? now) + MAX_CLOCK_SKEW, now)
   }
+  await uses.settle('ERR_TOKEN_REPLAYED')
 }
 
 const sign = (data: Uint8Array, signer: Signer): Promise<Uint8Array> =>
   orUnavailable('ERR_KEY_UNAVAILABLE', () => signer.sign(data))
-
-/** What is elsewhere may fail in ways of its own: to whoever asks, it is not there for now. */
-async function orUnavailable<T>(code: ErrorCode, action: () => T | Promise<T>): Promise<T> {
-  try {
-    return await action()
-  } catch (cause) {
-    throw cause instanceof DragomanError ? cause : new DragomanError(code, { cause })
-  }
-}
 
 function answer(issued: Issued, draft: Draft, exchange: Exchange, ledger: ExchangeResult['ledger']): ExchangeResult {
   const { now, profile, request } = exchange

@@ -3,6 +3,7 @@ import type { Loss } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Danger } from '../core/profile.ts'
+import type { ScopeTable } from '../core/stage.ts'
 import type { Confirmation, Draft } from '../core/token.ts'
 import { sameValue } from '../core/value.ts'
 import type { Bounds } from './draft.ts'
@@ -86,26 +87,25 @@ function assertReach(draft: Draft, exchange: Exchange, { audience }: Bounds): vo
   }
 }
 
-/** A scope may come from another by the profile's table: then it is the source that the subject token must have. */
-function scopeHeld({ validity, notes }: Draft, { subject, request }: Exchange): boolean {
+/**
+ * A scope may come from another by the profile's tables, as they were loaded: then it is the source that the subject token
+ * must have. What a stage notes in an exchange is for the ledger, and no leave to anything.
+ */
+function scopeHeld({ validity }: Draft, { subject, request, profile }: Exchange): boolean {
   const { scope: granted } = validity
   if (granted === undefined) return true
   const held = subject.validity.scope
   const asked = request.scope
   const among = (scope: string, list: readonly string[] | undefined): boolean =>
     list === undefined || list.includes(scope)
+  const stands = (scope: string, table: ScopeTable): boolean =>
+    [...table].some(
+      ([from, to]) => to.includes(scope) && among(from, held) && (among(scope, asked) || among(from, asked)),
+    )
   return granted.every(
     (scope) =>
       (among(scope, held) && among(scope, asked)) ||
-      notes.some(
-        ({ claim, became, from, to }) =>
-          claim === 'scope' &&
-          became === 'mapped' &&
-          to === scope &&
-          from !== undefined &&
-          among(from, held) &&
-          (among(scope, asked) || among(from, asked)),
-      ),
+      profile.steps.some(({ scopes }) => scopes !== undefined && stands(scope, scopes)),
   )
 }
 

@@ -1,5 +1,6 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
+import type { ScopeTable } from '../core/stage.ts'
 import type { Draft, Note } from '../core/token.ts'
 import { wrongOption } from './options.ts'
 
@@ -21,7 +22,10 @@ export interface ScopeOptions {
  * @throws {@link DragomanError} `ERR_PROFILE_SCOPE` when something asked for is cut and `strict` is on, and always when
  * nothing is left of what was asked for: an answer without scope would say that all of it was granted (RFC 6749 §5.1)
  */
-export function scopeIn(options: ScopeOptions): (draft: Draft, exchange: Exchange) => Draft {
+export function scopeIn(options: ScopeOptions): {
+  readonly table: ScopeTable
+  narrow(draft: Draft, exchange: Exchange): Draft
+} {
   const { allow, strict = false, danger_widen_scope: widen = false } = options
   if (widen && allow === undefined) throw wrongOption('scope.allow', 'a list, since danger_widen_scope is on')
   const table = Object.entries(options.map ?? {}).map(([from, to]): [string, readonly string[]] => [
@@ -30,7 +34,7 @@ export function scopeIn(options: ScopeOptions): (draft: Draft, exchange: Exchang
   ])
   const targets = new Map(table)
   const allowed = allow === undefined ? undefined : new Set(allow)
-  return (draft, exchange) => {
+  const narrow = (draft: Draft, exchange: Exchange): Draft => {
     const { request, subject } = exchange
     const held = subject.validity.scope
     const available = new Set(widen || held === undefined ? allow : translate(held, targets))
@@ -47,6 +51,7 @@ export function scopeIn(options: ScopeOptions): (draft: Draft, exchange: Exchang
       notes: [...draft.notes, ...notesOn(granted, held ?? [], targets)],
     }
   }
+  return { table: targets, narrow }
 }
 
 /** The scope that an earlier stage has decided on, which this one can only narrow; `undefined`: none has. */
@@ -58,13 +63,11 @@ function settledScope({ validity }: Draft, { request, subject }: Exchange): read
   return untouched || validity.scope === start ? undefined : (validity.scope ?? [])
 }
 
-type Targets = ReadonlyMap<string, readonly string[]>
-
-const translate = (held: readonly string[], targets: Targets): readonly string[] =>
+const translate = (held: readonly string[], targets: ScopeTable): readonly string[] =>
   held.flatMap((name) => targets.get(name) ?? [name])
 
 /** For each granted scope the one of the subject token that it stands for, where that has another name. */
-const notesOn = (granted: readonly string[], held: readonly string[], targets: Targets): readonly Note[] =>
+const notesOn = (granted: readonly string[], held: readonly string[], targets: ScopeTable): readonly Note[] =>
   held.flatMap((from) =>
     (targets.get(from) ?? [])
       .filter((to) => granted.includes(to))

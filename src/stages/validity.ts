@@ -94,11 +94,12 @@ export const validity: Stage<ValidityOptions> = {
     }
     const narrowScope = scope === undefined ? undefined : scopeIn(scope)
     return {
+      scopes: narrowScope?.table,
       transform(draft, exchange) {
         if (audience?.from === 'subject') assertInSubjectAudience(draft, exchange)
         if (max_audiences !== undefined) assertCount(draft, max_audiences)
         const timed = withTimes(draft, exchange, options)
-        return narrowScope === undefined ? timed : narrowScope(timed, exchange)
+        return narrowScope === undefined ? timed : narrowScope.narrow(timed, exchange)
       },
     }
   },

@@ -53,5 +53,9 @@ export function memoryReplay({ capacity = REPLAY_CAPACITY }: { capacity?: number
       else buckets.set(bucket, [key])
       return true
     },
+    release(key) {
+      // It stays in its bucket, where a key that is not known any more costs nothing.
+      expiries.delete(key)
+    },
   }
 }

@@ -108,7 +108,10 @@ describe('keepsHistory', () => {
 
 describe('assertMayAct', () => {
   const subject = (may_act?: Value) =>
-    ({ claims: map(may_act === undefined ? [] : [['may_act', may_act]]) }) as unknown as Verified<Token>
+    ({
+      claims: map(may_act === undefined ? [] : [['may_act', may_act]]),
+      provenance: { issuer: 'https://id.example' },
+    }) as unknown as Verified<Token>
   const party = map([
     ['sub', 'billing'],
     ['iss', 'https://id.example'],
@@ -143,6 +146,21 @@ describe('assertMayAct', () => {
     [true],
   ])('refuses every other, and what names nobody: %j', (mayAct) => {
     expect(() => assertMayAct(subject(mayAct), party)).toThrow(refusal('ERR_TOKEN_MAY_ACT'))
+  })
+
+  it('means one of the same issuer, where it names none', () => {
+    const stranger = map([
+      ['sub', 'billing'],
+      ['iss', 'https://other.example'],
+    ])
+    const refused = expect.objectContaining({
+      code: 'ERR_TOKEN_MAY_ACT',
+      detail: expect.objectContaining({ member: 'iss' }),
+    })
+    expect(() => assertMayAct(subject({ sub: 'billing' }), stranger)).toThrow(refused)
+    expect(() => assertMayAct(subject({ sub: 'billing', iss: 'https://other.example' }), stranger)).not.toThrow()
+    // A client is ours, and has no issuer.
+    expect(() => assertMayAct(subject({ sub: 'billing' }), map([['sub', 'billing']]))).not.toThrow()
   })
 
   it('names the member that differs, and no value', () => {

@@ -1,18 +1,21 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { ClientMethod } from '../../src/core/client.ts'
 import { DragomanError } from '../../src/core/errors.ts'
+import type { ProofMethod } from '../../src/core/proof.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { authenticate } from '../../src/exchange/authenticate.ts'
 import {
   anonymous,
   fakeAssertion,
   fakeSecret,
+  key,
   NOW,
   PLAIN,
   plainToken,
   profile,
   registered,
   request,
+  stage,
   subjectToken,
   trusted,
   world,
@@ -145,6 +148,38 @@ describe('a subject token that stands for the client (C-05)', () => {
   it('gives a client that authenticates nothing but the profiles that name it', async () => {
     const other = { client_id: 'other', client_secret: 'rehto' }
     await expect(world(open).exchange(other)).rejects.toThrow(refusal('ERR_PROFILE_NONE'))
+  })
+
+  describe('with a proof that may be used once', () => {
+    const proofMethods: readonly ProofMethod[] = [
+      {
+        name: 'dpop',
+        async prove({ dpop: [name] }, { replay, now }) {
+          if (name === undefined) return undefined
+          if (!(await replay.claim(`dpop ${name}`, now + 60, now))) throw new DragomanError('ERR_PROOF_REPLAYED')
+          return { method: 'dpop', publicKey: key(name) }
+        },
+      },
+    ]
+    const proved = { ...anonymous, dpop: ['k1'] }
+
+    it('is remembered no sooner than the token is verified: nobody fills the store from outside', async () => {
+      const { exchange, spent } = world(open, { proofMethods })
+      await expect(exchange({ ...proved, subject_token: 'x' })).rejects.toThrow(refusal('ERR_TOKEN_MALFORMED'))
+      expect(spent.size).toBe(0)
+      await expect(exchange(proved)).resolves.toMatchObject({ token_type: 'DPoP' })
+      expect([...spent.keys()]).toEqual(['dpop k1'])
+      await expect(exchange(proved)).rejects.toThrow(refusal('ERR_PROOF_REPLAYED'))
+    })
+
+    it('stays used when the exchange is refused after that', async () => {
+      const refusing = stage(() => {
+        throw new DragomanError('ERR_PROFILE_CONDITION')
+      })
+      const { exchange } = world(profile({ unauthenticated: true, steps: [refusing] }), { proofMethods })
+      await expect(exchange(proved)).rejects.toThrow(refusal('ERR_PROFILE_CONDITION'))
+      await expect(exchange(proved)).rejects.toThrow(refusal('ERR_PROOF_REPLAYED'))
+    })
   })
 
   it('never lets a bound token through as its own holder and its own audience', async () => {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { MAX_CLOCK_SKEW } from '../../src/core/acceptance.ts'
+import type { AuditSink } from '../../src/core/audit.ts'
 import { DragomanError } from '../../src/core/errors.ts'
 import type { VerifiedBefore } from '../../src/core/exchange.ts'
+import type { Signer } from '../../src/core/keys.ts'
 import type { ReplayStore } from '../../src/core/stores.ts'
 import { exchangeToken, recordRefusal } from '../../src/exchange/exchange.ts'
 import { verifiedStore } from '../../src/stores/verified.ts'
@@ -299,6 +301,55 @@ describe('single use', () => {
     expect(JSON.stringify(records)).not.toContain('ECONNREFUSED')
   })
 
+  it('is given back when the key cannot sign, so that the token can be used when it can', async () => {
+    let broken = true
+    const sign: Signer['sign'] = (data) => {
+      if (broken) throw new Error('the module is gone')
+      return plainSigner().sign(data)
+    }
+    const { exchange, spent } = world(once, { keys: keysOf(plainSigner({ sign })) })
+    await expect(exchange()).rejects.toThrow(refusal('ERR_KEY_UNAVAILABLE'))
+    expect(spent.size).toBe(0)
+    broken = false
+    await expect(exchange()).resolves.toBeDefined()
+    await expect(exchange()).rejects.toThrow(refusal('ERR_TOKEN_REPLAYED'))
+  })
+
+  it('is given back when the record cannot be written, since then the token is not given out', async () => {
+    const audit: AuditSink = {
+      write() {
+        throw new Error('disk full')
+      },
+    }
+    const { exchange, spent } = world(once, { audit })
+    await expect(exchange()).rejects.toThrow(refusal('ERR_AUDIT_UNAVAILABLE'))
+    expect(spent.size).toBe(0)
+  })
+
+  it('is given back to the one token when the other was used before', async () => {
+    const twice = profile({ subject: { singleUse: true }, actor: { singleUse: true }, steps: [withAct] })
+    const { exchange } = world(twice)
+    const used = acting()
+    await exchange(used)
+    const subject_token = subjectToken({ jti: 'fresh' })
+    await expect(exchange({ ...used, subject_token })).rejects.toThrow(refusal('ERR_TOKEN_REPLAYED'))
+    await expect(exchange({ ...acting({ jti: 'fresh as well' }), subject_token })).resolves.toBeDefined()
+  })
+
+  it('is not given back to whoever finds it used', async () => {
+    const { exchange, spent } = world(once)
+    await exchange()
+    await expect(exchange()).rejects.toThrow(refusal('ERR_TOKEN_REPLAYED'))
+    expect(spent.size).toBe(1)
+  })
+
+  it('refuses all the same when it cannot be given back', async () => {
+    const replay = { ...fakeReplay(), release: () => Promise.reject(new Error('gone')) }
+    const sign = () => Promise.reject(new Error('gone'))
+    const asking = world(once, { replay, keys: keysOf(plainSigner({ sign })) }).exchange()
+    await expect(asking).rejects.toThrow(refusal('ERR_KEY_UNAVAILABLE'))
+  })
+
   it('is not asked of a store where the profile does not say so', async () => {
     const claim = vi.fn<ReplayStore['claim']>()
     await world(profile(), { replay: { claim } }).exchange()
@@ -509,18 +560,15 @@ describe('the audit record', () => {
     const { exchange, records } = world(profile({ steps: [stage((draft) => draft)] }))
     await exchange()
     const steps = records[0]?.trace.map(({ step }) => step)
-    const before = [
-      'authenticate',
-      'select',
-      'target',
-      'prove',
-      'verify subject',
-      'verify actor',
-      'may act',
-      'key',
-      'draft',
-    ]
-    expect(steps).toEqual([...before, 'fake', 'never wider', 'lay out', 'no loss', 'first use', 'sign'])
+    const before = ['authenticate', 'select', 'target', 'prove', 'verify subject', 'may act', 'key', 'draft']
+    expect(steps).toEqual([...before, 'fake', 'never wider', 'lay out', 'no loss', 'sign'])
+  })
+
+  it('tells of an actor and of a first use where there is one', async () => {
+    const { exchange, records } = world(profile({ subject: { singleUse: true }, actor: {}, steps: [withAct] }))
+    await exchange(acting())
+    const steps = records[0]?.trace.map(({ step }) => step)
+    expect(steps).toEqual(expect.arrayContaining(['verify actor', 'first use']))
   })
 
   it.each([

@@ -29,20 +29,25 @@ interface Case {
   readonly validity?: Partial<Validity>
   readonly draft?: Partial<Draft>
   readonly claims?: { readonly [name: string]: Value | undefined }
+  /** Its table: scope of the subject token to those of the output. */
+  readonly scopes?: { readonly [from: string]: readonly string[] }
   readonly dangers?: readonly Danger[]
 }
 
-function exchange({ token, profile: options, request, validity, draft: members, claims, dangers }: Case) {
-  const change = stage((draft) => ({
-    ...draft,
-    ...members,
-    claims: map(
-      Object.entries({ ...draft.claims, ...claims }).flatMap(([name, value]) =>
-        value === undefined ? [] : [[name, value]],
+function exchange({ token, profile: options, request, validity, draft: members, claims, scopes, dangers }: Case) {
+  const change = stage(
+    (draft) => ({
+      ...draft,
+      ...members,
+      claims: map(
+        Object.entries({ ...draft.claims, ...claims }).flatMap(([name, value]) =>
+          value === undefined ? [] : [[name, value]],
+        ),
       ),
-    ),
-    validity: { ...draft.validity, ...validity },
-  }))
+      validity: { ...draft.validity, ...validity },
+    }),
+    scopes && { scopes: new Map(Object.entries(scopes)) },
+  )
   const all = profile({ ...options, steps: [change], ...(dangers && { dangers }) })
   const trust = trustOf(trusted(ISSUER, { history: true }))
   return world(all, { trust }).exchange({ subject_token: subjectToken(token), ...request })
@@ -156,7 +161,6 @@ describe('audience', () => {
 
 describe('scope', () => {
   const token = { scope: ['read', 'write'] }
-  const mapped = (from: string | undefined, to: string): Note => ({ claim: 'scope', became: 'mapped', from, to })
 
   it('is only what the subject token has', async () => {
     await passes({ token, validity: { scope: ['read'] } })
@@ -180,31 +184,24 @@ describe('scope', () => {
 
   it('may be another by the table of the profile, whose source the subject token has', async () => {
     const scope = ['orders:read']
-    await passes({ token, validity: { scope }, draft: { notes: [mapped('read', 'orders:read')] } })
-    await passes({
-      token,
-      request: { scope: ['read'] },
-      validity: { scope },
-      draft: { notes: [mapped('read', 'orders:read')] },
-    })
-    await passes({ token, request: { scope }, validity: { scope }, draft: { notes: [mapped('read', 'orders:read')] } })
+    await passes({ token, validity: { scope }, scopes: { read: ['orders:read'] } })
+    await passes({ token, request: { scope: ['read'] }, validity: { scope }, scopes: { read: ['orders:read'] } })
+    await passes({ token, request: { scope }, validity: { scope }, scopes: { read: ['orders:read'] } })
   })
 
-  it.each<[string, Note, readonly string[] | undefined]>([
-    ['from one that the subject token lacks', mapped('admin', 'orders:read'), undefined],
-    ['from nothing', mapped(undefined, 'orders:read'), undefined],
-    ['to another', mapped('read', 'orders:write'), undefined],
-    ['by another note', { claim: 'scope', became: 'renamed', from: 'read', to: 'orders:read' }, undefined],
-    ['of another claim', { claim: 'roles', became: 'mapped', from: 'read', to: 'orders:read' }, undefined],
-    ['from one that was not asked for', mapped('read', 'orders:read'), ['write']],
-  ])('is not another %s', (_, note, scope) =>
-    onlyBy('danger_widen_scope', {
-      token,
-      request: { scope },
-      validity: { scope: ['orders:read'] },
-      draft: { notes: [note] },
-    }),
+  it.each<[string, { readonly [from: string]: readonly string[] }, readonly string[] | undefined]>([
+    ['from one that the subject token lacks', { admin: ['orders:read'] }, undefined],
+    ['from nothing', {}, undefined],
+    ['to another', { read: ['orders:write'] }, undefined],
+    ['from one that was not asked for', { read: ['orders:read'] }, ['write']],
+  ])('is not another %s', (_, scopes, scope) =>
+    onlyBy('danger_widen_scope', { token, request: { scope }, validity: { scope: ['orders:read'] }, scopes }),
   )
+
+  it('is not another because a stage says in the exchange that it stands for one', () => {
+    const notes: readonly Note[] = [{ claim: 'scope', became: 'mapped', from: 'read', to: 'orders:read' }]
+    return onlyBy('danger_widen_scope', { token, validity: { scope: ['orders:read'] }, draft: { notes } })
+  })
 })
 
 describe('act', () => {

@@ -47,6 +47,16 @@ export function replayStoreContract(title: string, { open, another, pass, unavai
       for (const key of keys) expect(await store.claim(key, START + 60, START)).toBe(false)
     })
 
+    it('takes a key again that was given back, once', async () => {
+      const store = await open()
+      await store.claim('a', START + 60, START)
+      await store.release?.('a')
+      await store.release?.('never claimed')
+      expect(await store.claim('a', START + 600, START)).toBe(store.release !== undefined)
+      expect(await store.claim('a', START + 600, START + 599)).toBe(false)
+      expect(await store.claim('never claimed', START + 60, START)).toBe(true)
+    })
+
     it('takes a key again once it has expired, and not a second before', async () => {
       const store = await open()
       await store.claim('a', START + 60, START)

@@ -305,6 +305,7 @@ export const fakeReplay = (): ReplayStore & { readonly spent: Map<string, number
       spent.set(name, until)
       return true
     },
+    release: (name) => void spent.delete(name),
   }
 }
 

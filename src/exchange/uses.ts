@@ -1,0 +1,58 @@
+import type { ErrorCode } from '../core/errors.ts'
+import { DragomanError } from '../core/errors.ts'
+import type { Services } from '../core/exchange.ts'
+import type { ReplayStore } from '../core/stores.ts'
+
+/** What one exchange uses up, and gives back when nothing comes of it. */
+export interface Uses {
+  /** A store that claims nothing yet: {@link Uses.settle} does. */
+  later(now: number): ReplayStore
+  /**
+   * Claims what was put off, in order.
+   *
+   * @throws {@link DragomanError} `code` where something was used before, `ERR_STORE_UNAVAILABLE` where nobody can tell
+   */
+  settle(code: ErrorCode): Promise<void>
+  /** Gives back what {@link Uses.settle} has claimed. Never throws: what cannot be given back stays used. */
+  giveBack(): Promise<void>
+}
+
+export function startUses({ replay }: Pick<Services, 'replay'>): Uses {
+  let waiting: { readonly key: string; readonly until: number; readonly now: number }[] = []
+  const claimed: string[] = []
+  return {
+    later: (now) => ({
+      claim(key, until) {
+        waiting.push({ key, until, now })
+        return true
+      },
+    }),
+    async settle(code) {
+      const due = waiting
+      waiting = []
+      for (const { key, until, now } of due) {
+        const first = await orUnavailable('ERR_STORE_UNAVAILABLE', () => replay.claim(key, until, now))
+        if (first !== true) throw new DragomanError(code)
+        claimed.push(key)
+      }
+    },
+    async giveBack() {
+      for (const key of claimed.splice(0)) {
+        try {
+          await replay.release?.(key)
+        } catch {
+          // The refusal that is under way says what is wrong.
+        }
+      }
+    },
+  }
+}
+
+/** What is elsewhere may fail in ways of its own: to whoever asks, it is not there for now. */
+export async function orUnavailable<T>(code: ErrorCode, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (cause) {
+    throw cause instanceof DragomanError ? cause : new DragomanError(code, { cause })
+  }
+}
