@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import process from 'node:process'
+import { createSecureContext } from 'node:tls'
 import { auditToFile, auditToStream } from './audit/index.ts'
 import { builtin, extended } from './catalog.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
@@ -16,6 +17,7 @@ import { createHttp } from './gateway/gateway.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
 import { type Counters, newCounters } from './gateway/metrics.ts'
 import type { GatewayTenant } from './gateway/tenant.ts'
+import { type TlsSetting, tlsOptions } from './gateway/tls.ts'
 import type { Check } from './profiles/check.ts'
 import { profileCheck } from './profiles/load.ts'
 import { rollingNonces } from './proofs/index.ts'
@@ -99,8 +101,11 @@ export async function createGateway(
     try {
       const next = read()
       assertSameListeners(current.configuration, next)
+      const settings = listening === undefined ? [] : settingsOf(next)
+      for (const { tls } of settings) if (tls) assertTls(tls, next)
       const before = current
       current = await generationOf(next, options, { counters, check: checks.profile }, before)
+      for (const [index, { tls }] of settings.entries()) if (tls) listening?.renew(index, tls)
       counters.reloaded(true)
       // Not closed yet: exchanges that began under it are still to be recorded there.
       for (const sink of before.sinks) if (!current.sinks.has(sink)) retired.add(sink)
@@ -205,6 +210,18 @@ async function generationOf(
     counters,
   })
   return { configuration, tenants, http, carries, sinks }
+}
+
+/** A certificate that was renewed is shown from a reload on; one that does not go with its key is none. */
+function assertTls(tls: TlsSetting, { file }: Configuration): void {
+  try {
+    createSecureContext(tlsOptions(tls))
+  } catch (cause) {
+    throw new DragomanError('ERR_PROFILE_OPTION', {
+      cause,
+      detail: { file, path: 'listeners', expected: 'a certificate and its private key, both in PEM' },
+    })
+  }
 }
 
 /** Listeners are opened once: a reload cannot move them, and must not seem to. */

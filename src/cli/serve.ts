@@ -14,8 +14,8 @@ export const serveCommand: Command = {
     const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' } } })
     if (values.config === undefined) throw new UsageError('--config is required')
     const gateway = await createGateway(values.config, {
-      // A defect: where it was thrown, with the request id of its record.
-      log: (event, detail) => io.error(`defect: ${JSON.stringify({ event, ...detail })}\n`),
+      // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
+      log: (event, detail) => io.error(`${event}: ${JSON.stringify(detail)}\n`),
     })
     for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
     const addresses = await gateway.listen()

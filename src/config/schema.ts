@@ -139,7 +139,12 @@ const tenantProperties = (methods: readonly string[]) => ({
     type: 'object',
     additionalProperties: false,
     description: 'Where the audit records go.',
-    properties: { file: text('A file to append to, opened anew on SIGHUP. Default: standard output.') },
+    properties: {
+      file: text('A file to append to, opened anew on SIGHUP. Default: standard output.'),
+      subject_key: text(
+        'The name of a secret: hashes of subjects are keyed with it (HMAC-SHA-256), so that nobody without it can try out subjects. Default: plain SHA-256.',
+      ),
+    },
   },
   verification_cache: {
     type: 'object',

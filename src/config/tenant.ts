@@ -83,6 +83,9 @@ export async function createTenant(
   const secretTools = { ...trustTools, env: tools.env }
   const clients = loadClients(entry.clients ?? [], secretTools, report)
   const secret = loadSecrets(entry.secrets ?? [], secretTools, report)
+  const subjectKey = entry.audit?.subject_key
+  const auditKey =
+    subjectKey === undefined ? undefined : report.attempt(['audit', 'subject_key'], () => secret(subjectKey))
   const profileSources = profileFiles(entry.profiles, dirname(configuration.file), report)
   report.settle()
   if (keys === undefined || trust === undefined) throw new TypeError('a problem is reported')
@@ -123,6 +126,7 @@ export async function createTenant(
       replay: tools.carry.take('replay', () => memoryReplay(entry.replay)),
       // Not carried over a reload: whatever was verified was so by the keys of before.
       verified: verifiedStore(entry.verification_cache),
+      auditKey,
       audit: tools.audit(file === undefined ? undefined : resolve(folder, file)),
     },
     warnings: warningsOf(entry, profiles.all, configuration.listeners),

@@ -30,7 +30,7 @@ export interface TenantEntry {
   readonly issuers?: readonly IssuerEntry[]
   readonly profiles: string | readonly string[]
   readonly limits?: { readonly body_bytes?: number; readonly parameters?: number; readonly parameter_bytes?: number }
-  readonly audit?: { readonly file?: string }
+  readonly audit?: { readonly file?: string; readonly subject_key?: string }
   readonly verification_cache?: { readonly capacity?: number }
   readonly replay?: { readonly capacity?: number }
   readonly x509?: { readonly claims_extension?: string | false; readonly conforming?: boolean }

@@ -28,11 +28,13 @@ export interface AuditRecord {
   readonly client_method?: string | undefined
   readonly profile?: string | undefined
   readonly profile_digest?: string | undefined
-  /** As configured: plain, SHA-256, or absent. */
+  /** As configured: plain, SHA-256 or HMAC-SHA-256, or absent. */
   readonly subject?: string | undefined
   readonly subject_issuer?: string | undefined
   readonly actor?: string | undefined
   readonly input_sha256?: string | undefined
+  /** Of the bytes that were signed in the subject token: the same however it was encoded or wrapped. */
+  readonly signed_sha256?: string | undefined
   readonly actor_sha256?: string | undefined
   readonly output_sha256?: string | undefined
   readonly output_id?: string | undefined

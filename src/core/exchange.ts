@@ -95,4 +95,6 @@ export interface Services {
   /** Tokens whose signature has been verified lately; `undefined`: each is verified each time. */
   readonly verified?: VerifiedStore<VerifiedBefore> | undefined
   readonly audit: AuditSink
+  /** Hashes of subjects in audit records are keyed with it; absent: they are plain SHA-256. */
+  readonly auditKey?: Uint8Array | undefined
 }

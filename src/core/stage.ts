@@ -46,6 +46,8 @@ export interface Setting {
   readonly profile: string
   /** This gateway's issuer identifier. */
   readonly issuer: string
+  /** Names of the proofs of possession that there are. */
+  readonly proofMethods: readonly string[]
   /** For a stage that takes tokens itself: what stands where its `accept` says nothing. */
   readonly acceptance: AcceptanceDefaults
   /** Reads a file named in the profile, relative to it. */

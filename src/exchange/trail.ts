@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { AuditRecord, TraceEntry } from '../core/audit.ts'
 import type { Client } from '../core/client.ts'
 import { DragomanError, errors } from '../core/errors.ts'
@@ -33,6 +33,7 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
   const started = performance.now()
   const trace: TraceEntry[] = []
   let refusal: DragomanError | undefined
+  const subject = () => identityOf(trail.subject, trail.profile, services)
   const trail: Trail = {
     proofs: [],
     trace,
@@ -56,14 +57,15 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
         ? { result: 'refused', code: refusal.code, error: errors[refusal.code].error }
         : { result: 'issued' }),
       // Where the subject token stands for the client, the client's id is the subject.
-      client: trail.client?.method === 'subject_token' ? subjectOf(trail) : trail.client?.id,
+      client: trail.client?.method === 'subject_token' ? subject() : trail.client?.id,
       client_method: trail.client?.method,
       profile: trail.profile?.name,
       profile_digest: trail.profile?.digest,
-      subject: subjectOf(trail),
+      subject: subject(),
       subject_issuer: trail.subject?.provenance.issuer,
-      actor: identityOf(trail.actor, trail.profile),
+      actor: identityOf(trail.actor, trail.profile, services),
       input_sha256: digestOf(request.subject_token),
+      signed_sha256: trail.subject?.provenance.digest,
       actor_sha256: digestOf(request.actor_token),
       ...(trail.issued && outputOf(trail.issued, trail.draft)),
       proofs: trail.proofs.length > 0 ? trail.proofs.map((proof) => proof.method) : undefined,
@@ -86,14 +88,22 @@ function outputOf(issued: Issued, draft: Draft | undefined): Partial<AuditRecord
   }
 }
 
-const subjectOf = (trail: Trail): string | undefined => identityOf(trail.subject, trail.profile)
-
-/** A subject as the profile wants it recorded; hashed over issuer and subject, since a name alone means nothing. */
-function identityOf(token: Token | undefined, profile: Profile | undefined): string | undefined {
+/**
+ * A subject as the profile wants it recorded; hashed over issuer and subject, since a name alone means nothing. Without a
+ * key whoever can list the subjects can tell them apart by their hashes.
+ */
+function identityOf(
+  token: Token | undefined,
+  profile: Profile | undefined,
+  { auditKey }: Pick<Services, 'auditKey'>,
+): string | undefined {
   const subject = token?.claims['sub']
   if (token === undefined || typeof subject !== 'string' || profile?.auditSubject === 'absent') return undefined
   if (profile?.auditSubject === 'plain') return subject
-  return `sha256:${digestOf(`${token.provenance.issuer}\0${subject}`)}`
+  const text = `${token.provenance.issuer}\0${subject}`
+  return auditKey === undefined
+    ? `sha256:${digestOf(text)}`
+    : `hmac-sha256:${createHmac('sha256', auditKey).update(text).digest('hex')}`
 }
 
 /**

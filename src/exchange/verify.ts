@@ -96,12 +96,26 @@ const notOfType = ({ role }: Envelope, { types }: TokenAcceptance): DragomanErro
 function issuersOf(
   unverified: Unverified,
   acceptance: TokenAcceptance,
-  { trust }: Services,
+  services: Services,
 ): readonly [TrustedIssuer, ...TrustedIssuer[]] {
-  const accepted = acceptance.issuers.flatMap((name) => trust.find(name) ?? [])
+  const accepted = acceptance.issuers.flatMap((name) => services.trust.find(name) ?? [])
   const [first, ...rest] = accepted.filter((candidate) => mayBe(candidate, unverified, acceptance))
-  if (first === undefined) throw new DragomanError('ERR_TRUST_ISSUER', { detail: { expected: acceptance.issuers } })
+  if (first === undefined) {
+    throw new DragomanError('ERR_TRUST_ISSUER', {
+      detail: { expected: acceptance.issuers, actual: claimedIssuer(unverified, services) },
+    })
+  }
   return [first, ...rest]
+}
+
+/**
+ * Whose the token says it is, for the operator: by name only if it is one that we know. Nothing has been verified, and what
+ * stands there may be anything.
+ */
+function claimedIssuer({ issuer, trustDomain }: Unverified, { trust }: Services): string {
+  const known = trust.all().find((one) => one.issuer === issuer || (trustDomain && one.trustDomain === trustDomain))
+  if (known !== undefined) return `${known.issuer}, which the profile does not take`
+  return issuer === undefined ? 'no issuer' : 'an issuer that is not trusted here'
 }
 
 function mayBe(candidate: TrustedIssuer, unverified: Unverified, acceptance: TokenAcceptance): boolean {

@@ -49,7 +49,7 @@ export async function createHttp(tenants: readonly GatewayTenant[], options: Htt
   app.setNotFoundHandler((_request, reply) => turnAway(reply, 'ERR_REQUEST_ENDPOINT'))
   app.setErrorHandler((error, _request, reply) => {
     const code = codeOf(error)
-    if (code === 'ERR_INTERNAL') options.log?.('http', traceOf(error))
+    if (code === 'ERR_INTERNAL') options.log?.('defect', traceOf(error))
     // What was not read of the body would be taken for the next request.
     turnAway(reply, code, CLOSED)
   })

@@ -3,7 +3,7 @@ import {
   type IncomingMessage,
   type Server,
   type ServerOptions,
-  type ServerResponse,
+  ServerResponse,
   STATUS_CODES,
 } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
@@ -70,6 +70,7 @@ const CLOSING_INTERVAL = 25
  */
 export async function listen(app: Served, settings: readonly ListenerSetting[]): Promise<Listening> {
   let closing = false
+  const sockets = new Set<Socket>()
   const servers = settings.map((setting) => {
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (closing) response.setHeader('connection', 'close')
@@ -80,6 +81,10 @@ export async function listen(app: Served, settings: readonly ListenerSetting[]):
       ? createTlsServer({ ...SERVER, ...tlsOptions(setting.tls) }, answer)
       : createServer(SERVER, answer)
     server.maxConnections = MAX_CONNECTIONS
+    server.on(setting.tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
     server.on('clientError', refuseConnection)
     return server
   })
@@ -98,6 +103,11 @@ export async function listen(app: Served, settings: readonly ListenerSetting[]):
     },
     async close(grace = GRACE) {
       closing = true
+      // What is under way is the last that is answered there: a client that knows sends nothing more.
+      for (const socket of sockets) {
+        const response: unknown = Reflect.get(socket, '_httpMessage')
+        if (response instanceof ServerResponse && !response.headersSent) response.setHeader('connection', 'close')
+      }
       await Promise.all(servers.map((server) => closed(server, grace)))
       await app.close()
     },

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { DragomanError, type ErrorCode } from '../core/errors.ts'
+import { DragomanError, type ErrorCode, errors } from '../core/errors.ts'
 import type { ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
 import { parseForm } from './form.ts'
 import { type Answer, type AnswerContext, failure, success } from './reply.ts'
@@ -15,7 +15,10 @@ export interface TokenOptions {
   readonly exchange: (request: TokenRequest, services: Services) => Promise<ExchangeResult>
   /** Leaves the record of a request that never reached the recipe: `recordRefusal`. */
   readonly recordRefusal: (id: string, error: unknown, services: Services) => void
-  /** Told of defects: what failed without a reason code, never with what a request held. Default: nobody is. */
+  /**
+   * Told of each defect (`defect`: what failed without a reason code) and of what cannot be reached (`unavailable`, for each
+   * reason at most once in ten seconds), never with what a request held. Default: nobody is.
+   */
   readonly log?: ((event: string, detail: { readonly [name: string]: unknown }) => void) | undefined
 }
 
@@ -28,6 +31,7 @@ export interface TokenOptions {
 export function tokenHandler(run: Turns['run'], options: TokenOptions) {
   const { exchange, recordRefusal } = options
   const chainOf = peerChains()
+  const unavailable = quietly(options.log)
 
   function read({ limits }: Site, { body, headers, raw }: FastifyRequest, id: string): TokenRequest {
     if (mediaType(headers['content-type']) !== FORM_TYPE || !(body instanceof Uint8Array)) {
@@ -62,7 +66,8 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
     } catch (error) {
       const code = error instanceof DragomanError ? error.code : 'ERR_INTERNAL'
       if (GUESSES.has(code)) guesses.failed(clientOf(asked, services), address, now)
-      if (code === 'ERR_INTERNAL') options.log?.('exchange', { id, ...traceOf(error) })
+      if (code === 'ERR_INTERNAL') options.log?.('defect', { id, ...traceOf(error) })
+      else if (errors[code].status === 503 && code !== 'ERR_OVERLOADED') unavailable(error, id, now)
       if (code === 'ERR_OVERLOADED') return code
       return failure(error, {
         ...context,
@@ -122,10 +127,33 @@ function fieldsOf(raw: readonly string[]): Pick<RequestFacts, 'authorization' | 
   return { authorization, dpop: dpop ?? [] }
 }
 
-/** A defect for the log: its class and where it was thrown. Not its message, which may quote what was being read. */
+// Seconds: whoever cannot be reached is not reached by a thousand requests a second either.
+const QUIET = 10
+
+/** Tells what cannot be reached and why, for each reason not more often than anybody reads, with how many were like it. */
+function quietly(log: TokenOptions['log']) {
+  const told = new Map<ErrorCode, { until: number; more: number }>()
+  return (error: unknown, id: string, now: number): void => {
+    if (log === undefined || !(error instanceof DragomanError)) return
+    const { code, detail } = error
+    const last = told.get(code)
+    if (last !== undefined && now < last.until) {
+      last.more += 1
+      return
+    }
+    told.set(code, { until: now + QUIET, more: 0 })
+    log('unavailable', { id, code, detail, ...traceOf(error), ...(last && last.more > 0 && { more: last.more }) })
+  }
+}
+
+/**
+ * A failure for the log: its class, the operating system's code, and where it was thrown. Not its message, which may quote
+ * what was being read.
+ */
 export function traceOf(error: unknown): { readonly [name: string]: unknown } {
   const cause = error instanceof DragomanError ? (error.cause ?? error) : error
   if (!(cause instanceof Error)) return { name: typeof cause }
   const frames = cause.stack?.split('\n').filter((line) => /^\s+at /.test(line))
-  return { name: cause.name, stack: frames?.map((line) => line.trim()) }
+  const code = 'code' in cause && /^[A-Z][A-Z0-9_]*$/.test(String(cause.code)) ? String(cause.code) : undefined
+  return { name: cause.name, ...(code !== undefined && { reason: code }), stack: frames?.map((line) => line.trim()) }
 }

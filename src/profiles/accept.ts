@@ -61,8 +61,22 @@ export function acceptanceOf(
   }
   const subject = taken('subject', accept.subject)
   const actor = accept.actor && taken('actor', accept.actor)
+  for (const [role, token] of [
+    ['subject', subject],
+    ['actor', actor],
+  ] as const) {
+    const fault = token && presenterFault(token, authenticates)
+    if (fault) report.add({ path: ['accept', role, 'presented_by'], message: fault, code: 'ERR_PROFILE_OPTION' })
+  }
   const targets = targetsOf(accept, report)
   return subject && { clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+}
+
+/** A resource server that presents what it was sent has to be one: named in the token, and known to us. */
+function presenterFault({ presentedBy, audience }: TokenAcceptance, authenticates: boolean): string | undefined {
+  if (presentedBy !== 'audience') return undefined
+  if (authenticates) return 'expected `holder`: a token that stands for its client is presented by its holder'
+  return audience.length > 0 ? undefined : 'expected `audience` beside it, naming who presents the token; not `any`'
 }
 
 function targetsOf({ targets }: AcceptDocument, report: Report): Targets {

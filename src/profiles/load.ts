@@ -64,6 +64,7 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
   const setting: Setting = {
     profile: document.name,
     issuer: environment.issuer,
+    proofMethods: environment.catalog.proofMethods.map(({ name }) => name),
     acceptance: defaults,
     readFile(name) {
       const text = readBeside(source.file, name, environment)

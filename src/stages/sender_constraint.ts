@@ -9,11 +9,10 @@ import { danger } from './schema.ts'
 
 // A certification request is sent for its key alone; a TLS certificate may be there for the connection only.
 const METHODS = ['pkcs10', 'dpop', 'mtls'] as const
-type Method = (typeof METHODS)[number]
 
 export interface SenderConstraintOptions {
   readonly mode?: 'keep' | 'bind'
-  readonly method?: readonly Method[]
+  readonly method?: readonly string[]
   readonly rebind?: 'actor' | 'client'
   readonly require?: boolean
   readonly danger_drop_confirmation?: true
@@ -45,11 +44,11 @@ export const senderConstraint: Stage<SenderConstraintOptions> = {
       },
       method: {
         type: 'array',
-        items: { enum: METHODS },
+        items: { type: 'string', minLength: 1 },
         minItems: 1,
         uniqueItems: true,
-        default: METHODS,
-        description: 'The proofs whose key is taken, the preferred one first.',
+        description:
+          'The proofs whose key is taken, the preferred one first. Default: `pkcs10`, `dpop`, `mtls`, then those of your own.',
       },
       rebind: {
         enum: ['actor', 'client'],
@@ -62,7 +61,9 @@ export const senderConstraint: Stage<SenderConstraintOptions> = {
       ),
     },
   },
-  prepare({ mode = 'keep', method = METHODS, rebind, require = false, danger_drop_confirmation: drop }) {
+  prepare(options, { proofMethods }) {
+    const { mode = 'keep', rebind, require = false, danger_drop_confirmation: drop } = options
+    const method = methodsIn(options, proofMethods)
     if (drop && (mode === 'bind' || rebind !== undefined || require)) {
       throw wrongOption('danger_drop_confirmation', 'nothing beside it that binds the token')
     }
@@ -95,7 +96,7 @@ export const senderConstraint: Stage<SenderConstraintOptions> = {
 }
 
 /** @throws {@link DragomanError} `ERR_PROOF_MISMATCH`: an answer bound to this key is not what was asked for */
-function stillBound(confirmation: Confirmation, exchange: Exchange, method: readonly Method[]): Confirmation {
+function stillBound(confirmation: Confirmation, exchange: Exchange, method: readonly string[]): Confirmation {
   const proof = firstProof(exchange, method)
   if (proof === undefined || names(confirmation, proof)) return known(confirmation, exchange)
   throw new DragomanError('ERR_PROOF_MISMATCH', {
@@ -103,7 +104,7 @@ function stillBound(confirmation: Confirmation, exchange: Exchange, method: read
   })
 }
 
-function provedKey(exchange: Exchange, method: readonly Method[]): Confirmation {
+function provedKey(exchange: Exchange, method: readonly string[]): Confirmation {
   const proof = firstProof(exchange, method)
   if (proof === undefined) throw proofRequired(method)
   return confirmationBy(proof)
@@ -122,7 +123,7 @@ function actorsKey(exchange: Exchange): Confirmation {
   return known(confirmation, exchange)
 }
 
-function firstProof({ proofs }: Exchange, method: readonly Method[]): Proof | undefined {
+function firstProof({ proofs }: Exchange, method: readonly string[]): Proof | undefined {
   for (const name of method) {
     const proof = proofs.find((candidate) => candidate.method === name)
     if (proof !== undefined) return proof
@@ -144,7 +145,7 @@ const names = ({ publicKey, jkt, x5tS256 }: Confirmation, proof: Proof): boolean
 const confirmationBy = ({ method, publicKey, x5tS256 }: Proof): Confirmation =>
   method === 'mtls' ? { publicKey, x5tS256 } : { publicKey, jkt: publicKey.jkt }
 
-const proofRequired = (method: readonly Method[]): DragomanError =>
+const proofRequired = (method: readonly string[]): DragomanError =>
   new DragomanError('ERR_PROOF_REQUIRED', { detail: { expected: `a proof: ${method.join(', ')}` } })
 
 /** Who reads the output must be able to tell that it was bound before. */
@@ -159,4 +160,15 @@ function dropConfirmation(draft: Draft, { subject }: Exchange): Draft {
       ? map([['x5t#S256', confirmation.x5tS256]])
       : map(jkt !== undefined ? [['jkt', jkt]] : [['ckt', confirmation.ckt ?? '']])
   return { ...draft, confirmation: undefined, claims: withMember(draft.claims, 'former_cnf', former) }
+}
+
+/** Those that are named, or all that there are. */
+function methodsIn({ method }: SenderConstraintOptions, known: readonly string[]): readonly string[] {
+  if (method === undefined) return [...new Set([...METHODS, ...known])]
+  for (const [index, name] of method.entries()) {
+    if (!known.includes(name)) {
+      throw wrongOption(`method[${index}]`, `the name of a proof that there is: ${known.join(', ')}`)
+    }
+  }
+  return method
 }

@@ -114,6 +114,16 @@ describe('a tenant', () => {
     expect(files).toEqual([undefined, join(here.folder, 'logs/audit.jsonl')])
   })
 
+  it('hashes subjects in its audit records with the secret that it names', async () => {
+    const [plain] = await here.tenants(CONFIGURATION)
+    expect(plain.services.auditKey).toBeUndefined()
+    const [tenant] = await here.tenants(`${CONFIGURATION}audit: { subject_key: pairwise }\n`)
+    expect(Buffer.from(tenant.services.auditKey ?? []).toString()).toBe('canary-pairwise-secret-of-32-bytes')
+    await expect(here.tenants(`${CONFIGURATION}audit: { subject_key: pairwsie }\n`)).rejects.toThrow(
+      /audit\.subject_key: there is no such secret; did you mean `pairwise`\?/,
+    )
+  })
+
   it('of a configuration that was made in code is refused with what there is to say, without a place', async () => {
     const { file, listeners, tenants } = configurationOf({
       file: join(here.folder, 'c.yaml'),

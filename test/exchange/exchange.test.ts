@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { MAX_CLOCK_SKEW } from '../../src/core/acceptance.ts'
 import type { AuditSink } from '../../src/core/audit.ts'
@@ -608,6 +608,16 @@ describe('the audit record', () => {
     const { exchange, records } = world(profile({ auditSubject, actor: {}, steps: [withAct] }))
     await exchange(acting())
     expect([records[0]?.subject, records[0]?.actor]).toEqual([subject, actor])
+  })
+
+  it('shows a hashed subject keyed where there is a key, the same each time', async () => {
+    const auditKey = Buffer.alloc(32, 7)
+    const { exchange, records } = world(profile({ auditSubject: 'hashed', actor: {}, steps: [withAct] }), { auditKey })
+    await exchange(acting())
+    await exchange(acting())
+    const hmac = createHmac('sha256', auditKey).update(`${ISSUER}\0user-7`).digest('hex')
+    expect(records.map(({ subject }) => subject)).toEqual([`hmac-sha256:${hmac}`, `hmac-sha256:${hmac}`])
+    expect(records[0]?.actor).toMatch(/^hmac-sha256:/)
   })
 
   it.each([

@@ -53,6 +53,15 @@ describe('the issuer', () => {
       subject_token: subjectToken({ iss: 'https://other.example' }),
     })
     await expect(asking).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+    await expect(asking).rejects.toMatchObject({
+      detail: { expected: [ISSUER], actual: 'https://other.example, which the profile does not take' },
+    })
+  })
+
+  it('is not told to anybody when it is not known: it may be anything', async () => {
+    const actual = 'an issuer that is not trusted here'
+    await expect(exchange({ token: { iss: 'https://ada.example' } })).rejects.toMatchObject({ detail: { actual } })
+    await expect(exchange({ token: { iss: undefined } })).rejects.toMatchObject({ detail: { actual: 'no issuer' } })
   })
 
   it('has to be trusted, though the profile accepts it', async () => {

@@ -168,7 +168,7 @@ describe('the token endpoint', () => {
     expect(response.statusCode).toBe(500)
     expect(response.json()).toEqual({ error: 'server_error', error_description: 'the gateway failed' })
     expect(events).toEqual([
-      { event: 'exchange', id: response.headers['x-request-id'], name: 'RangeError', stack: expect.any(Array) },
+      { event: 'defect', id: response.headers['x-request-id'], name: 'RangeError', stack: expect.any(Array) },
     ])
     expect(JSON.stringify(events)).not.toContain('quoting')
     expect(JSON.stringify(events)).toContain('token.test.ts')
@@ -180,6 +180,34 @@ describe('the token endpoint', () => {
     const { post } = await http(defect, { log: (_event, detail) => events.push(detail) })
     await post()
     expect(events[0]).toMatchObject({ name: 'RangeError' })
+  })
+
+  it('tells the operator what cannot be reached, once in ten seconds for each reason, and why', async () => {
+    const events: unknown[] = []
+    const cause = Object.assign(new Error('connect to a token'), { code: 'ECONNREFUSED' })
+    let code: ErrorCode = 'ERR_STORE_UNAVAILABLE'
+    let now = NOW
+    const failing = () => {
+      throw new DragomanError(code, { cause, detail: { store: 'replay' } })
+    }
+    const log = (event: string, detail: object) => events.push({ event, ...detail })
+    const { post } = await http(failing, { log, tenant: { services: world(profile(), { clock: () => now }).services } })
+    const response = await post()
+    expect(response.statusCode).toBe(503)
+    await post()
+    await post()
+    code = 'ERR_KEY_UNAVAILABLE'
+    await post()
+    now += 10
+    code = 'ERR_STORE_UNAVAILABLE'
+    await post()
+    const told = { event: 'unavailable', code, reason: 'ECONNREFUSED', detail: { store: 'replay' } }
+    expect(events).toMatchObject([
+      { ...told, id: response.headers['x-request-id'] },
+      { ...told, code: 'ERR_KEY_UNAVAILABLE' },
+      { ...told, more: 2 },
+    ])
+    expect(JSON.stringify(events)).not.toContain('connect to')
   })
 
   it('DP-31, DP-34: gives a nonce where one is asked for, and the next one with an answer to a proof', async () => {

@@ -157,6 +157,20 @@ const rows: readonly Row[] = [
     ['8:12: accept.targets.allow: expected at least 1 in the list'],
   ],
   [
+    'format: jwt',
+    'format: jwt\n    presented_by: audience\n    audience: any',
+    'ERR_PROFILE_OPTION',
+    ['6:19: accept.subject.presented_by: expected `audience` beside it, naming who presents the token; not `any`'],
+  ],
+  [
+    'clients: [demo]\n  subject:\n    format: jwt',
+    'subject_token_authenticates: true\n  subject:\n    format: jwt\n    presented_by: audience',
+    'ERR_PROFILE_OPTION',
+    [
+      '6:19: accept.subject.presented_by: expected `holder`: a token that stands for its client is presented by its holder',
+    ],
+  ],
+  [
     'allow: [https://orders.example]',
     'allow: [a, { request: a, audience: b }]',
     'ERR_PROFILE_OPTION',

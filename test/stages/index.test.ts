@@ -74,7 +74,6 @@ describe('stages', () => {
     ['validity', { scope: { allow: ['a b'] } }],
     ['validity', { scope: { map: { 'a b': 'c' } } }],
     ['sender_constraint', { method: [] }],
-    ['sender_constraint', { method: ['tls'] }],
     ['format', {}],
     ['encoding', {}],
     ['crypto', { algorithm: 'ES256' }],

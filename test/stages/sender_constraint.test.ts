@@ -16,6 +16,24 @@ const bound = (confirmation: Confirmation = { jkt: held.jkt }) => verified({ con
 const run = (options: SenderConstraintOptions, parts: StageParts = {}) => runStage(senderConstraint, options, parts)
 const cnf = async (options: SenderConstraintOptions, parts: StageParts = {}) => (await run(options, parts)).confirmation
 
+describe('the methods', () => {
+  it('are those that there are, of your own too', async () => {
+    const own = { method: 'wpt', publicKey: held } as const
+    const setting = { proofMethods: ['dpop', 'mtls', 'pkcs10', 'wpt'] }
+    expect(await cnf({ mode: 'bind', method: ['wpt'] }, { proofs: [own], ...setting })).toMatchObject({ jkt: held.jkt })
+    expect(await cnf({ mode: 'bind' }, { proofs: [own], ...setting })).toMatchObject({ jkt: held.jkt })
+  })
+
+  it('are no others', () => {
+    expect(() => prepared(senderConstraint, { method: ['dpop', 'tls'] })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PROFILE_OPTION',
+        detail: { path: 'method[1]', expected: 'the name of a proof that there is: dpop, mtls, pkcs10' },
+      }),
+    )
+  })
+})
+
 describe('sender_constraint', () => {
   it.each([
     ['keep', [], undefined],

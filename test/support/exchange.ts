@@ -130,12 +130,18 @@ export const acceptanceDefaults: AcceptanceDefaults = {
 export interface SettingParts {
   readonly files?: { readonly [name: string]: string }
   readonly secrets?: { readonly [name: string]: Uint8Array }
+  readonly proofMethods?: readonly string[]
 }
 
-export function settingOf({ files = {}, secrets = {} }: SettingParts = {}): Setting {
+export function settingOf({
+  files = {},
+  secrets = {},
+  proofMethods = ['dpop', 'mtls', 'pkcs10'],
+}: SettingParts = {}): Setting {
   return {
     profile: 'test',
     issuer: GATEWAY,
+    proofMethods,
     acceptance: acceptanceDefaults,
     readFile: (name) => {
       const text = files[name]

@@ -1,6 +1,8 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tokenTypes } from '../../src/core/types.ts'
@@ -257,3 +259,52 @@ describe('a bound token that its audience presents (presented_by: audience)', ()
     expect(await asked(token, { shown: server })).toMatchObject({ status: 400, code: 'ERR_PROFILE_TARGET' })
   })
 })
+
+describe("the listener's own certificate", () => {
+  const shown = async () => {
+    const { hostname, port } = new URL(live.secure)
+    const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false, autoSelectFamily: true })
+    await once(socket, 'secureConnect')
+    const { fingerprint256 } = socket.getPeerCertificate()
+    socket.destroy()
+    return fingerprint256
+  }
+
+  it('is another after a reload, when it was renewed', async () => {
+    const before = await shown()
+    await live.gateway.reload()
+    expect(await shown()).toBe(before)
+    const { certificate, key } = await newServerCertificate()
+    writeFileSync(join(live.folder, 'tls.pem'), certificate)
+    writeFileSync(join(live.folder, 'tls.key'), key)
+    await live.gateway.reload()
+    expect(await shown()).toBe(new X509Certificate(certificate).fingerprint256)
+  })
+
+  it('stays what it was when the new one has another key, and so does everything else', async () => {
+    const [before, generation] = [await shown(), live.gateway.generation]
+    const { certificate } = await newServerCertificate()
+    writeFileSync(join(live.folder, 'tls.pem'), certificate)
+    await expect(live.gateway.reload()).rejects.toMatchObject({
+      code: 'ERR_PROFILE_OPTION',
+      detail: { path: 'listeners', expected: 'a certificate and its private key, both in PEM' },
+    })
+    expect(live.gateway.generation).toBe(generation)
+    expect(await shown()).toBe(before)
+  })
+})
+
+async function newServerCertificate(): Promise<{ certificate: string; key: string }> {
+  const { privateKey } = testKey()
+  const certificate = await live.token('x509', {
+    kind: 'server',
+    claims: map([['sub', 'localhost']]),
+    validity: { issuedAt: now, notBefore: now - 60, expiresAt: now + 1800, audience: [], scope: undefined },
+    confirmation: { publicKey: publicKey(createPublicKey(privateKey)) },
+    options: map([
+      ['claims_extension', false],
+      ['subject_as', 'san_dns'],
+    ]),
+  })
+  return { certificate, key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })) }
+}
