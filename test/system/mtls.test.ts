@@ -263,7 +263,7 @@ describe('a bound token that its audience presents (presented_by: audience)', ()
 describe("the listener's own certificate", () => {
   const shown = async () => {
     const { hostname, port } = new URL(live.secure)
-    const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false, autoSelectFamily: true })
+    const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false })
     await once(socket, 'secureConnect')
     const { fingerprint256 } = socket.getPeerCertificate()
     socket.destroy()
