@@ -18,6 +18,8 @@ export const tokenTypes = {
   cwt: 'urn:dragoman:token-type:cwt',
   /** The same for a COSE_Sign1 without any tag: an array of four could be a COSE_Mac0, so the type has to say. */
   cwtSign1: 'urn:dragoman:token-type:cwt-sign1',
+  /** The same for a COSE_Sign without any tag, which could be a COSE_Mac. */
+  cwtSign: 'urn:dragoman:token-type:cwt-sign',
 } as const
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'

@@ -26,6 +26,7 @@ export interface FetchEntry {
   readonly certificate_authority_file?: string
   readonly allow_private_addresses?: boolean
   readonly refresh?: number
+  readonly max_refresh?: number
   readonly stale_limit?: number
 }
 
@@ -37,6 +38,8 @@ export const FETCH_DEFAULTS = {
   maxBytes: 65_536,
   /** How long keys are used before they are fetched anew, where the answer does not say. */
   refresh: 300,
+  /** How long keys are used at most, whatever the answer says: so long a key that was taken away goes on working. */
+  maxRefresh: 86_400,
   /** How long known keys go on working while their issuer cannot be reached: a day's outage. */
   staleLimit: 86_400,
 } as const
@@ -75,6 +78,14 @@ const fetchSchema = {
       maximum: 86_400,
       default: FETCH_DEFAULTS.refresh,
       description: 'Seconds after which keys are fetched anew, where the answer has no Cache-Control.',
+    },
+    max_refresh: {
+      type: 'integer',
+      minimum: 60,
+      maximum: 86_400,
+      default: FETCH_DEFAULTS.maxRefresh,
+      description:
+        'Seconds after which keys are fetched anew at the latest, whatever Cache-Control says: so long a key that its issuer took away goes on working.',
     },
     stale_limit: {
       type: 'integer',

@@ -31,9 +31,8 @@ export interface RemoteKeys {
   }
 }
 
-// Whatever the answer says: less would ask the issuer with every token, more would keep a removed key too long.
+// Whatever the answer says: less would ask the issuer with every token.
 const MIN_FRESH = 60
-const MAX_FRESH = 86_400
 // At nine tenths of their time keys are fetched again in the background, so that no request waits for it.
 const REFRESH_AHEAD = 0.9
 /** Seconds between two fetches for the sake of an unknown `kid`: anybody can send one. */
@@ -69,7 +68,11 @@ export function remoteKeys(
   tools: { readonly fetch: Fetch; readonly clock: () => number },
 ): RemoteKeys {
   const { timeout = FETCH_DEFAULTS.timeout, max_bytes: maxBytes = FETCH_DEFAULTS.maxBytes } = options
-  const { refresh = FETCH_DEFAULTS.refresh, stale_limit: staleLimit = FETCH_DEFAULTS.staleLimit } = options
+  const {
+    refresh = FETCH_DEFAULTS.refresh,
+    max_refresh: most = FETCH_DEFAULTS.maxRefresh,
+    stale_limit: staleLimit = FETCH_DEFAULTS.staleLimit,
+  } = options
   const allowPrivateAddresses = options.allow_private_addresses === true
   const fetchOptions = { timeout, maxBytes, certificateAuthority, allowPrivateAddresses }
   let known: Known | undefined
@@ -97,7 +100,7 @@ export function remoteKeys(
 
   function accept(from: string, { status, body, etag, maxAge }: Fetched): void {
     const now = tools.clock()
-    const freshUntil = now + Math.min(MAX_FRESH, Math.max(MIN_FRESH, maxAge ?? refresh))
+    const freshUntil = now + Math.min(most, Math.max(MIN_FRESH, maxAge ?? refresh))
     if (status === 304) {
       if (known === undefined) throw new FetchError('status')
       known = { ...known, fetchedAt: now, freshUntil }

@@ -101,7 +101,9 @@ const rows: readonly Row[] = [
     'format: jwt',
     'format: cwt\n    types: [urn:ietf:params:oauth:token-type:jwt]',
     'ERR_PROFILE_OPTION',
-    ['6:12: accept.subject.types: expected some of urn:dragoman:token-type:cwt, urn:dragoman:token-type:cwt-sign1'],
+    [
+      '6:12: accept.subject.types: expected some of urn:dragoman:token-type:cwt, urn:dragoman:token-type:cwt-sign1, urn:dragoman:token-type:cwt-sign',
+    ],
   ],
   [
     'format: jwt',

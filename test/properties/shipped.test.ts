@@ -389,12 +389,12 @@ describe('the type of a token', () => {
     const cwt = await mint({ from: 'cwt' }, plain)
     // Without tag 61 and tag 18: an array that only its type says what it is.
     const untagged = Buffer.from(cwt, 'base64url').subarray(3).toString('base64url')
-    const { cwtSign1 } = tokenTypes
+    const { cwtSign1, cwtSign } = tokenTypes
     const forms: readonly (readonly [from: Shipped['from'], types: readonly string[], token: string])[] = [
       // An ID token is a JWT of the plain kind.
       ['jwt', [tokenTypes.jwt, tokenTypes.idToken], await mint({ from: 'jwt' }, plain)],
       // A tag that is there says no more than that type does.
-      ['cwt', [tokenTypes.cwt, cwtSign1], cwt],
+      ['cwt', [tokenTypes.cwt, cwtSign1, cwtSign], cwt],
       ['cwt', [cwtSign1], untagged],
       ['x509', [tokenTypes.x509], certificate],
       ['x509', [tokenTypes.x509Der], der.toString('base64url')],

@@ -165,6 +165,13 @@ describe('keys behind a URL', () => {
     await kids('a')
     expect(state()?.nextRefresh).toBe(NOW + 540)
   })
+
+  it('stay fresh no longer than the configuration says, whatever the answer says', async () => {
+    const headers = { 'cache-control': 'max-age=86400' }
+    const { kids, status: state } = await remote(json(setOf(['a', A]), headers), { max_refresh: 600 })
+    await kids('a')
+    expect(state()?.nextRefresh).toBe(NOW + 540)
+  })
 })
 
 describe('keys over a reload', () => {

@@ -3,7 +3,7 @@ import type { Algorithm } from '../../core/algorithms.ts'
 import { verifySignature } from '../../core/algorithms.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { VerificationKey } from '../../core/keys.ts'
-import type { Envelope, Token, Unverified } from '../../core/token.ts'
+import type { Envelope, Token, TokenType, Unverified } from '../../core/token.ts'
 import type { TrustedIssuer } from '../../core/trust.ts'
 import { tokenTypes } from '../../core/types.ts'
 import { fromBase64url, toBase64url } from '../../wire/base64url.ts'
@@ -24,11 +24,17 @@ const MAX_KEYS_TRIED = 8
 // Labels that we act on, so that `crit` may list them.
 const UNDERSTOOD: ReadonlySet<CborLabel> = new Set([coseLabel.alg, coseLabel.kid, coseLabel.cwtClaims, coseLabel.typ])
 
+/** Which message it is when no tag says so. */
+const UNTAGGED: ReadonlyMap<TokenType, 'sign1' | 'sign'> = new Map([
+  [tokenTypes.cwtSign1, 'sign1'],
+  [tokenTypes.cwtSign, 'sign'],
+])
+
 const ABOUT_CONTENT = [coseLabel.cwtClaims, coseLabel.typ]
 
 /**
  * Reads a CWT (RFC 8392) that is signed and encoded in base64url without padding: tagged as COSE, or, under the type for
- * it, an untagged COSE_Sign1.
+ * it, an untagged COSE_Sign1 or COSE_Sign.
  *
  * Checks form: sizes, encoding, COSE structure and headers, types of claims, nothing named twice. See the parts:
  * `wire/cbor.ts`, `wire/cose.ts`, `claims.ts`. A nested, encrypted or MACed CWT, and a claims set alone, are refused.
@@ -37,11 +43,12 @@ const ABOUT_CONTENT = [coseLabel.cwtClaims, coseLabel.typ]
  */
 export function parse(envelope: Envelope): Unverified | undefined {
   const { type } = envelope
-  if (type !== tokenTypes.cwt && type !== tokenTypes.cwtSign1) return undefined
+  const untagged = UNTAGGED.get(type)
+  if (type !== tokenTypes.cwt && untagged === undefined) return undefined
   // RFC 8392 §7.2: what is not tagged must be told by its context, which is the declared type.
   const message = parseCose(bytesOf(envelope.raw), {
     understood: UNDERSTOOD,
-    ...(type === tokenTypes.cwtSign1 && { untagged: 'sign1' }),
+    ...(untagged && { untagged }),
   })
   const [signature] = message.signatures
   const algorithm = signatureAlgorithm(signature)

@@ -46,13 +46,9 @@ export function prepare(rendering: Rendering): Writer {
     frames.set(signer, known)
     return known
   }
-  const untagged = encoding.tag === 'none'
-  if (untagged && encoding.cose === 'sign') {
-    throw new DragomanError('ERR_PROFILE_RENDERING', {
-      detail: { option: 'tag', expected: 'cwt or cose: no token type says that an untagged array is a COSE_Sign' },
-    })
-  }
-  const tokenType = rendering.tokenType ?? (untagged ? tokenTypes.cwtSign1 : tokenTypes.cwt)
+  // Without a tag only its type says which message it is.
+  const untagged = encoding.cose === 'sign' ? tokenTypes.cwtSign : tokenTypes.cwtSign1
+  const tokenType = rendering.tokenType ?? (encoding.tag === 'none' ? untagged : tokenTypes.cwt)
   return {
     tokenType,
     usage: 'N_A',

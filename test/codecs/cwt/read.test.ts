@@ -11,7 +11,7 @@ import { type Encodable, Encoded, encodeCbor } from '../../../src/wire/cbor-enco
 import { parseCose, signedBytes } from '../../../src/wire/cose.ts'
 import { publicKeyFromJwk, verificationKey } from '../../../src/wire/jwk.ts'
 import { algorithm, makeSigner, sign1, type TestSigner } from '../../support/cose.ts'
-import { claimsSet, forge, ISSUER, issue, NOW, parse, rendering, trusting, verify } from '../../support/cwt.ts'
+import { claimsSet, draft, forge, ISSUER, issue, NOW, parse, rendering, trusting, verify } from '../../support/cwt.ts'
 
 const entries = (...all: [CborLabel, Encodable][]): Map<CborLabel, Encodable> => new Map(all)
 const code = (name: string) => expect.objectContaining({ code: name })
@@ -28,7 +28,7 @@ describe('parse', () => {
   test('takes the CWT token types and no other', () => {
     for (const type of Object.values(tokenTypes)) {
       const mine = cwt.parse({ raw: good(), type, role: 'subject' }) !== undefined
-      expect(mine).toBe(type === tokenTypes.cwt || type === tokenTypes.cwtSign1)
+      expect(mine).toBe(([tokenTypes.cwt, tokenTypes.cwtSign1, tokenTypes.cwtSign] as string[]).includes(type))
     }
   })
 
@@ -37,6 +37,21 @@ describe('parse', () => {
     expect(cwt.parse({ raw: untagged, type: tokenTypes.cwtSign1, role: 'subject' })?.issuer).toBe(ISSUER)
     const parseTagged = () => cwt.parse({ raw: untagged, type: tokenTypes.cwt, role: 'subject' })
     expect(parseTagged).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_MALFORMED' }))
+  })
+
+  test('CT-03 takes an untagged COSE_Sign under the type that says so, and under no other', () => {
+    const how = rendering({
+      options: map([
+        ['cose', 'sign'],
+        ['tag', 'none'],
+      ]),
+    })
+    const raw = issue(signer, draft(), how)
+    const parseAs = (type: string) => cwt.parse({ raw, type, role: 'subject' })
+    expect(parseAs(tokenTypes.cwtSign)?.issuer).toBe(ISSUER)
+    for (const type of [tokenTypes.cwt, tokenTypes.cwtSign1]) {
+      expect(() => parseAs(type)).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_MALFORMED' }))
+    }
   })
 
   test('shows who signed and with which key, and nothing else', () => {

@@ -33,8 +33,14 @@ describe('prepare', () => {
     expect(writer).toMatchObject({ tokenType: tokenTypes.cwt, usage: 'N_A', singleAudience: false, needsKey: false })
     expect(writer.ceiling(signer)).toBeUndefined()
     expect(cwt.prepare(rendering({ tokenType: 'urn:example:cwt' })).tokenType).toBe('urn:example:cwt')
-    expect(cwt).toMatchObject({ format: 'cwt', kinds: ['cwt'], tokenTypes: [tokenTypes.cwt, tokenTypes.cwtSign1] })
+    expect(cwt).toMatchObject({
+      format: 'cwt',
+      kinds: ['cwt'],
+      tokenTypes: [tokenTypes.cwt, tokenTypes.cwtSign1, tokenTypes.cwtSign],
+    })
     expect(cwt.prepare(rendering({ options: options({ tag: 'none' }) })).tokenType).toBe(tokenTypes.cwtSign1)
+    const sign = options({ tag: 'none', cose: 'sign' })
+    expect(cwt.prepare(rendering({ options: sign })).tokenType).toBe(tokenTypes.cwtSign)
   })
 
   test('refuses options and values that there are not, and says which would do', () => {
@@ -42,7 +48,6 @@ describe('prepare', () => {
     refuses({ options: options({ toString: 1 }) }, /tag, cose, cose_ids, kid_in/)
     refuses({ options: options({ tag: true }) }, /cwt, cose, none/)
     refuses({ options: options({ cose: 'mac0' }) }, /sign1, sign/)
-    refuses({ options: options({ tag: 'none', cose: 'sign' }) }, /untagged array/)
     refuses({ options: options({ cose_ids: 'new' }) }, /classic, fully-specified/)
     refuses({ options: options({ kid_in: 'none' }) }, /protected, unprotected/)
   })
