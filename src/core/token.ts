@@ -161,3 +161,25 @@ export interface Issued {
   /** Its identifier, in the text form of {@link Provenance.id}. */
   readonly id: string
 }
+
+/** What a token says under a claim's name, wherever the neutral form keeps it. */
+export function claimOf({ claims, validity, provenance }: Token, name: string): Value | undefined {
+  switch (name) {
+    case 'iss':
+      return provenance.issuer
+    case 'jti':
+      return provenance.id
+    case 'aud':
+      return validity.audience.length > 0 ? validity.audience : undefined
+    case 'exp':
+      return validity.expiresAt
+    case 'nbf':
+      return validity.notBefore
+    case 'iat':
+      return validity.issuedAt
+    case 'scope':
+      return validity.scope
+    default:
+      return claims[name]
+  }
+}

@@ -6,7 +6,15 @@ import { DragomanError } from '../core/errors.ts'
 import type { Services, VerifiedBefore } from '../core/exchange.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
-import type { Confirmation, Envelope, FormatRules, Token, Unverified, Verified } from '../core/token.ts'
+import {
+  type Confirmation,
+  claimOf,
+  type Envelope,
+  type FormatRules,
+  type Token,
+  type Unverified,
+  type Verified,
+} from '../core/token.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
 import { tokenTypes } from '../core/types.ts'
 import { assertKind } from './kind.ts'
@@ -203,34 +211,10 @@ function assertAudience({ validity }: Token, { audience }: TokenAcceptance): voi
 
 function assertClaims(token: Token, { require }: TokenAcceptance): void {
   for (const name of require) {
-    const value = claimOf(name, token)
+    const value = name === 'cnf' ? token.confirmation : claimOf(token, name)
     if (value === undefined || value === null) {
       throw new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim: name } })
     }
-  }
-}
-
-/** A claim by its name, also of those that a token holds apart from its claims. */
-function claimOf(name: string, { claims, validity, confirmation, provenance }: Token): unknown {
-  switch (name) {
-    case 'iss':
-      return provenance.issuer
-    case 'jti':
-      return provenance.id
-    case 'exp':
-      return validity.expiresAt
-    case 'nbf':
-      return validity.notBefore
-    case 'iat':
-      return validity.issuedAt
-    case 'aud':
-      return validity.audience[0]
-    case 'scope':
-      return validity.scope
-    case 'cnf':
-      return confirmation
-    default:
-      return claims[name]
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Token } from '../core/token.ts'
 import type { Value } from '../core/value.ts'
 import { isBytes, isList, isMap } from '../core/value.ts'
 
@@ -19,27 +18,5 @@ export function isKind(value: Value, kind: Kind): boolean {
       return isBytes(value)
     default:
       return typeof value === kind
-  }
-}
-
-/** What a token says under a claim's name, wherever the neutral form keeps it. */
-export function claimOf({ claims, validity, provenance }: Token, name: string): Value | undefined {
-  switch (name) {
-    case 'iss':
-      return provenance.issuer
-    case 'jti':
-      return provenance.id
-    case 'aud':
-      return validity.audience.length > 0 ? validity.audience : undefined
-    case 'exp':
-      return validity.expiresAt
-    case 'nbf':
-      return validity.notBefore
-    case 'iat':
-      return validity.issuedAt
-    case 'scope':
-      return validity.scope
-    default:
-      return claims[name]
   }
 }

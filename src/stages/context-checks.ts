@@ -2,7 +2,8 @@ import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Setting } from '../core/stage.ts'
 import type { Draft } from '../core/token.ts'
-import { claimOf, isKind, type Kind } from './claims.ts'
+import { claimOf } from '../core/token.ts'
+import { isKind, type Kind } from './claims.ts'
 import { evaluateAt, expressionAt, wrongOption } from './options.ts'
 
 /** Refuses an exchange, or lets it pass. */

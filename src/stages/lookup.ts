@@ -1,7 +1,7 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Setting } from '../core/stage.ts'
-import { claimOf } from './claims.ts'
+import { claimOf } from '../core/token.ts'
 import { faultOf } from './sub.ts'
 
 export interface LookupOptions {

@@ -1,5 +1,4 @@
-import { DragomanError } from '../../core/errors.ts'
-import type { ValueMap } from '../../core/value.ts'
+import type { Choice, Chosen } from '../../core/encodings.ts'
 
 /** JSON Schema of what the `encoding` stage may set for a CWT. */
 export const encodings = {
@@ -29,38 +28,6 @@ export const encodings = {
     default: 'protected',
     description: 'The header bucket in which the key identifier goes; some readers look in one of them only.',
   },
-} as const satisfies { readonly [option: string]: object }
+} as const satisfies { readonly [option: string]: Choice }
 
-export type Encoding = { readonly [Option in keyof typeof encodings]: (typeof encodings)[Option]['enum'][number] }
-
-/** The encoding that a profile asks for. @throws `ERR_PROFILE_RENDERING` for an option or value that there is not */
-export function encodingOf(options: ValueMap): Encoding {
-  const unknown = Object.keys(options).find((option) => !Object.hasOwn(encodings, option))
-  if (unknown !== undefined) {
-    throw new DragomanError('ERR_PROFILE_RENDERING', {
-      detail: { option: unknown, expected: `for format cwt one of: ${Object.keys(encodings).join(', ')}` },
-    })
-  }
-  return {
-    tag: chosen(options, 'tag', encodings.tag),
-    cose: chosen(options, 'cose', encodings.cose),
-    cose_ids: chosen(options, 'cose_ids', encodings.cose_ids),
-    kid_in: chosen(options, 'kid_in', encodings.kid_in),
-  }
-}
-
-interface Choice<T extends string> {
-  readonly enum: readonly T[]
-  readonly default: T
-}
-
-function chosen<T extends string>(options: ValueMap, option: string, choice: Choice<T>): T {
-  const value = options[option] ?? choice.default
-  const found = choice.enum.find((allowed) => allowed === value)
-  if (found === undefined) {
-    throw new DragomanError('ERR_PROFILE_RENDERING', {
-      detail: { option, expected: `${option} as one of: ${choice.enum.join(', ')}` },
-    })
-  }
-  return found
-}
+export type Encoding = Chosen<typeof encodings>

@@ -1,4 +1,5 @@
 import type { Issuance, Layout, Loss, Writer } from '../../core/codec.ts'
+import { chosenEncoding } from '../../core/encodings.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { Signer } from '../../core/keys.ts'
 import type { Draft, Embedded, Issued, Rendering } from '../../core/token.ts'
@@ -9,7 +10,7 @@ import type { CborLabel } from '../../wire/cbor.ts'
 import { CborWriter, type Encodable } from '../../wire/cbor-encode.ts'
 import { byteHead } from '../../wire/cose.ts'
 import { writeConfirmation } from './confirmation.ts'
-import { encodingOf } from './encodings.ts'
+import { encodings } from './encodings.ts'
 import { type Frame, frame } from './frame.ts'
 import { isKind } from './kind.ts'
 import { claimKey, keyOfName } from './names.ts'
@@ -30,7 +31,7 @@ export function prepare(rendering: Rendering): Writer {
       detail: { option: 'kind', expected: 'cwt, a media type without application/, or cf: and a content-format' },
     })
   }
-  const encoding = encodingOf(rendering.options)
+  const encoding = chosenEncoding('cwt', encodings, rendering.options)
   const shape = { kind, kid, encoding }
   const members = Object.entries(header)
   assertMembers(members.map(([name]) => name))

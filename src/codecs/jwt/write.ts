@@ -1,10 +1,11 @@
 import { algorithmNamed } from '../../core/algorithms.ts'
 import type { Loss, Writer } from '../../core/codec.ts'
+import { chosenEncoding } from '../../core/encodings.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { Draft, Rendering } from '../../core/token.ts'
 import { tokenTypes } from '../../core/types.ts'
 import { toBase64url } from '../../wire/base64url.ts'
-import { type Encoding, encodingOf } from './encodings.ts'
+import { type Encoding, encodings } from './encodings.ts'
 import { jsonValue } from './json-value.ts'
 import { assertAlgorithm, type Kind, kindToWrite } from './kinds.ts'
 import { writeClaims } from './write-claims.ts'
@@ -20,7 +21,7 @@ import { headerWriter, type Member } from './write-header.ts'
  */
 export function prepare(rendering: Rendering): Writer {
   const kind = kindToWrite(rendering.kind)
-  const encoding = encodingOf(rendering.options)
+  const encoding = chosenEncoding('jwt', encodings, rendering.options)
   const accessToken = kind.accessToken || rendering.tokenType === tokenTypes.accessToken
   const tokenType = rendering.tokenType ?? (accessToken ? tokenTypes.accessToken : tokenTypes.jwt)
   const usage = accessToken ? 'access_token' : 'N_A'
