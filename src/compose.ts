@@ -34,6 +34,8 @@ export interface Gateway {
   readonly http: Http
   /** Which reading of the configuration is in force: 1 at start, one more with each reload that succeeded. */
   readonly generation: number
+  /** Files and folders that the configuration was last read from, whatever came of it: when one changes, it is time to reload. */
+  readonly files: readonly string[]
   /** One exchange without HTTP. `tenant` is the only one by default. */
   exchange(request: TokenRequest, tenant?: string): Promise<ExchangeResult>
   /** Opens the configured listeners. Resolves with their base URLs. */
@@ -88,9 +90,14 @@ export async function createGateway(
   const counters = newCounters()
   const catalog = extended(builtin(), options)
   const checks = { configuration: configurationCheck(catalog.clientMethods), profile: profileCheck(catalog) }
-  const read = () =>
-    typeof configuration === 'string' ? readConfiguration(configuration, checks.configuration) : configuration
-  let current = await generationOf(read(), options, { counters, check: checks.profile }, undefined)
+  const read = (seen: Set<string>): Configuration => {
+    if (typeof configuration !== 'string') return configuration
+    seen.add(resolve(configuration))
+    return readConfiguration(configuration, checks.configuration)
+  }
+  const seen = new Set<string>()
+  let current = await generationOf(read(seen), options, { counters, check: checks.profile, seen }, undefined)
+  let files = seen
   let listening: Listening | undefined
   /** Audit streams that a reload put out of use. */
   const retired = new Set<AuditSink>()
@@ -98,13 +105,15 @@ export async function createGateway(
   counters.generation(1)
 
   async function replace(): Promise<void> {
+    const seen = new Set<string>()
+    files = seen
     try {
-      const next = read()
+      const next = read(seen)
       assertSameListeners(current.configuration, next)
-      const settings = listening === undefined ? [] : settingsOf(next)
+      const settings = listening === undefined ? [] : settingsOf(next, seen)
       for (const { tls } of settings) if (tls) assertTls(tls, next)
       const before = current
-      current = await generationOf(next, options, { counters, check: checks.profile }, before)
+      current = await generationOf(next, options, { counters, check: checks.profile, seen }, before)
       for (const [index, { tls }] of settings.entries()) if (tls) listening?.renew(index, tls)
       counters.reloaded(true)
       // Not closed yet: exchanges that began under it are still to be recorded there.
@@ -126,6 +135,9 @@ export async function createGateway(
     get http() {
       return current.http
     },
+    get files() {
+      return [...files]
+    },
     get generation() {
       return counters.current
     },
@@ -140,7 +152,7 @@ export async function createGateway(
         routing: (...call: Parameters<Http['routing']>) => current.http.routing(...call),
         close: () => current.http.close(),
       }
-      listening = await listen(served, settingsOf(current.configuration))
+      listening = await listen(served, settingsOf(current.configuration, files))
       return listening.addresses
     },
     reload() {
@@ -168,7 +180,7 @@ async function closeAll(sinks: readonly AuditSink[]): Promise<void> {
 async function generationOf(
   configuration: Configuration,
   options: GatewayOptions,
-  { counters, check }: { readonly counters: Counters; readonly check: Check },
+  { counters, check, seen }: { readonly counters: Counters; readonly check: Check; readonly seen: Set<string> },
   before: Generation | undefined,
 ): Promise<Generation> {
   const clock = options.clock ?? (() => Date.now() / 1000)
@@ -191,6 +203,7 @@ async function generationOf(
       carry,
       fetch: options.fetch ?? createFetcher(),
       env: options.env ?? process.env,
+      seen: (path) => void seen.add(path),
       audit(file) {
         const make = () => options.audit?.(entry.name, file) ?? defaultAudit(file)
         const sink = carry.take(JSON.stringify(['audit', file]), make)
@@ -240,9 +253,13 @@ const x509Options = ({ x509 = {} }: TenantEntry) => ({
 const defaultAudit = (file: string | undefined): AuditSink =>
   file === undefined ? auditToStream(process.stdout) : auditToFile(file)
 
-function settingsOf({ file, listeners }: Configuration): readonly ListenerSetting[] {
+function settingsOf({ file, listeners }: Configuration, seen: Set<string>): readonly ListenerSetting[] {
   const folder = dirname(resolve(file))
-  const text = (name: string) => readFileSync(resolve(folder, name), 'utf8')
+  const text = (name: string) => {
+    const path = resolve(folder, name)
+    seen.add(path)
+    return readFileSync(path, 'utf8')
+  }
   return listeners.map(({ host = '127.0.0.1', port, operations, tls }) => ({
     host,
     port,

@@ -2,16 +2,24 @@ import { parseArgs } from 'node:util'
 import { createGateway, type Gateway } from '../compose.ts'
 import { describeFailure } from './describe.ts'
 import { type Command, exit, type Io, UsageError } from './io.ts'
+import { everySecond, watchFiles } from './watch.ts'
 
 /** `dragoman serve`: runs the gateway from a configuration file until it is told to stop. */
 export const serveCommand: Command = {
   name: 'serve',
   summary: 'runs the gateway',
-  usage: '--config FILE',
+  usage: '--config FILE [--no-watch]',
   example: 'dragoman serve --config dragoman.yaml',
-  options: [['--config FILE', 'the configuration; see docs/reference/configuration.md']],
+  options: [
+    ['--config FILE', 'the configuration; see docs/reference/configuration.md'],
+    ['--no-watch', 'reads it anew on SIGHUP only, not when one of its files changes'],
+  ],
   async run(args, io) {
-    const { values } = parseArgs({ args: [...args], options: { config: { type: 'string', short: 'c' } } })
+    const { values } = parseArgs({
+      args: [...args],
+      options: { config: { type: 'string', short: 'c' }, watch: { type: 'boolean', default: true } },
+      allowNegative: true,
+    })
     if (values.config === undefined) throw new UsageError('--config is required')
     const gateway = await createGateway(values.config, {
       // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
@@ -20,22 +28,24 @@ export const serveCommand: Command = {
     for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
     const addresses = await gateway.listen()
     for (const address of addresses) io.error(`listening on ${address}\n`)
-    await untilStopped(gateway, io)
+    await untilStopped(gateway, io, { watch: values.watch })
     return exit.done
   },
 }
 
 /**
  * Resolves after SIGINT or SIGTERM, when what was in flight is answered. SIGHUP opens the audit file again and reads the
- * configuration anew; a bad one is told of and leaves the old one in force.
+ * configuration anew, and so does a change of one of its files, unless `watch` is false; a bad one is told of and leaves the
+ * old one in force.
  */
 export function untilStopped(
-  gateway: Pick<Gateway, 'close' | 'generation' | 'reload' | 'reopen' | 'warnings'>,
+  gateway: Pick<Gateway, 'close' | 'files' | 'generation' | 'reload' | 'reopen' | 'warnings'>,
   io: Io,
+  { watch = true }: { watch?: boolean } = {},
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const hangUp = () => {
-      gateway.reopen()
+    const looks = everySecond()
+    const reload = () =>
       gateway.reload().then(
         () => {
           for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
@@ -47,9 +57,14 @@ export function untilStopped(
           )
         },
       )
+    const files = watch ? watchFiles(() => gateway.files, reload, looks) : { now: reload }
+    const hangUp = () => {
+      gateway.reopen()
+      void files.now()
     }
     const stop = () => {
       process.off('SIGHUP', hangUp)
+      looks.end()
       io.error('stopping\n')
       gateway.close().then(resolve, reject)
     }

@@ -45,6 +45,8 @@ export interface TenantTools {
   readonly env: { readonly [name: string]: string | undefined }
   /** Gives the audit stream of a tenant; `file` is already absolute. */
   readonly audit: (file: string | undefined) => AuditSink
+  /** Told of each file and folder that is read, before it is. Default: nobody is. */
+  readonly seen?: (path: string) => void
 }
 
 /**
@@ -61,7 +63,11 @@ export async function createTenant(
 ): Promise<Tenant> {
   const report = configuration.reportFor?.(entry) ?? reportOn(undefined)
   const folder = dirname(resolve(configuration.file))
-  const files = { readFile: (name: string) => readFileSync(resolve(folder, name)) }
+  const read = (file: string): Buffer => {
+    tools.seen?.(file)
+    return readFileSync(file)
+  }
+  const files = { readFile: (name: string) => read(resolve(folder, name)) }
   const { issuer, clock_skew: clockSkew = 30, issuers = [] } = entry
   const tokenEndpoint = `${issuer}/token`
   const keyTools = {
@@ -86,7 +92,11 @@ export async function createTenant(
   const subjectKey = entry.audit?.subject_key
   const auditKey =
     subjectKey === undefined ? undefined : report.attempt(['audit', 'subject_key'], () => secret(subjectKey))
-  const profileSources = profileFiles(entry.profiles, dirname(configuration.file), report)
+  const profileSources = profileFiles(
+    entry.profiles,
+    { folder: dirname(configuration.file), read, seen: tools.seen },
+    report,
+  )
   report.settle()
   if (keys === undefined || trust === undefined) throw new TypeError('a problem is reported')
   const profiles = loadProfiles(profileSources, {
@@ -100,7 +110,7 @@ export async function createTenant(
     issuers: issuers.map((trusted) => trusted.issuer),
     trust,
     clients: clients.ids,
-    readFile: (profile, name) => readFileSync(resolve(dirname(profile), name), 'utf8'),
+    readFile: (profile, name) => read(resolve(dirname(profile), name)).toString('utf8'),
     secret,
   })
   const { file } = entry.audit ?? {}
@@ -159,7 +169,11 @@ const named =
  * The profile files of a tenant, in the order of their names, called as `folder` is. A folder that is missing or empty, or
  * a file that cannot be read, refuses: it never means "allow".
  */
-function profileFiles(places: string | readonly string[], folder: string, report: Report): readonly SourceFile[] {
+function profileFiles(
+  places: string | readonly string[],
+  { folder, read, seen }: { folder: string; read(file: string): Buffer; seen: TenantTools['seen'] },
+  report: Report,
+): readonly SourceFile[] {
   return [places].flat().flatMap((place, index) => {
     const path = typeof places === 'string' ? ['profiles'] : ['profiles', index]
     const wrong = (file: string, expected: string) =>
@@ -167,11 +181,12 @@ function profileFiles(places: string | readonly string[], folder: string, report
     return (
       report.attempt(path, () => {
         const start = isAbsolute(place) ? place : join(folder, place)
+        seen?.(start)
         const found = profilesIn(start)
         if (found.length === 0) throw wrong(place, 'a folder with at least one profile')
         return found.map((file): SourceFile => {
           try {
-            return { file, text: readFileSync(file, 'utf8') }
+            return { file, text: read(file).toString('utf8') }
           } catch {
             throw wrong(file, 'a profile, or a folder of profiles, that can be read')
           }

@@ -195,6 +195,12 @@ describe('dragoman serve, told by signals', () => {
     writeFileSync(file, good)
   })
 
+  it('reads the configuration anew when one of its files has changed, without being told', async () => {
+    const file = join(folder, 'any.yaml')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('name: any-client', 'name: any-client # changed'))
+    await expect.poll(() => printed, { timeout: 15_000 }).toContain('configuration 3 is in force')
+  })
+
   it('says that a port is taken, with exit code 3', async () => {
     const failure = await run(process.execPath, [launcher, 'serve', '--config', join(folder, 'dragoman.yaml')]).catch(
       (error: { code: number; stderr: string }) => error,
