@@ -12,6 +12,7 @@ import { type Carry, newCarry } from './core/carry.ts'
 import type { Catalog } from './core/catalog.ts'
 import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
+import type { Observer } from './core/observer.ts'
 import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
 import { createHttp } from './gateway/gateway.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
@@ -64,7 +65,9 @@ export interface GatewayOptions extends Partial<Catalog> {
   readonly env?: { readonly [name: string]: string | undefined }
   /** Where audit records go. Default: the file that the configuration names, else standard output. */
   readonly audit?: (tenant: string, file: string | undefined) => AuditSink
-  /** Told of defects and of the process's own events. Default: nobody is. */
+  /** Watches exchanges, for distributed tracing. Default: what the configuration says under `tracing`. */
+  readonly observer?: Observer
+  /** Told of defects, of what cannot be reached, and of the process's own events. Default: nobody is. */
   readonly log?: (event: string, detail: { readonly [name: string]: unknown }) => void
 }
 
@@ -96,7 +99,10 @@ export async function createGateway(
     return readConfiguration(configuration, checks.configuration)
   }
   const seen = new Set<string>()
-  let current = await generationOf(read(seen), options, { counters, check: checks.profile, seen }, undefined)
+  const first = read(seen)
+  const tracing = await tracingOf(first, options, seen)
+  const fixed = { counters, check: checks.profile, observer: options.observer ?? tracing?.observer }
+  let current = await generationOf(first, options, { ...fixed, seen }, undefined)
   let files = seen
   let listening: Listening | undefined
   /** Audit streams that a reload put out of use. */
@@ -109,11 +115,11 @@ export async function createGateway(
     files = seen
     try {
       const next = read(seen)
-      assertSameListeners(current.configuration, next)
+      assertSameProcess(current.configuration, next)
       const settings = listening === undefined ? [] : settingsOf(next, seen)
       for (const { tls } of settings) if (tls) assertTls(tls, next)
       const before = current
-      current = await generationOf(next, options, { counters, check: checks.profile, seen }, before)
+      current = await generationOf(next, options, { ...fixed, seen }, before)
       for (const [index, { tls }] of settings.entries()) if (tls) listening?.renew(index, tls)
       counters.reloaded(true)
       // Not closed yet: exchanges that began under it are still to be recorded there.
@@ -166,6 +172,7 @@ export async function createGateway(
     async close() {
       await (listening ? listening.close() : current.http.close())
       await closeAll([...current.sinks, ...retired])
+      await tracing?.close()
     },
   }
 }
@@ -177,10 +184,17 @@ async function closeAll(sinks: readonly AuditSink[]): Promise<void> {
   if (failed) throw failed.reason
 }
 
+/** What stays the same over all generations. */
+interface Fixed {
+  readonly counters: Counters
+  readonly check: Check
+  readonly observer: Observer | undefined
+}
+
 async function generationOf(
   configuration: Configuration,
   options: GatewayOptions,
-  { counters, check, seen }: { readonly counters: Counters; readonly check: Check; readonly seen: Set<string> },
+  { counters, check, observer, seen }: Fixed & { readonly seen: Set<string> },
   before: Generation | undefined,
 ): Promise<Generation> {
   const clock = options.clock ?? (() => Date.now() / 1000)
@@ -204,6 +218,7 @@ async function generationOf(
       fetch: options.fetch ?? createFetcher(),
       env: options.env ?? process.env,
       seen: (path) => void seen.add(path),
+      observer,
       audit(file) {
         const make = () => options.audit?.(entry.name, file) ?? defaultAudit(file)
         const sink = carry.take(JSON.stringify(['audit', file]), make)
@@ -237,12 +252,56 @@ function assertTls(tls: TlsSetting, { file }: Configuration): void {
   }
 }
 
-/** Listeners are opened once: a reload cannot move them, and must not seem to. */
-function assertSameListeners(before: Configuration, { file, listeners }: Configuration): void {
-  if (JSON.stringify(before.listeners) === JSON.stringify(listeners)) return
-  throw new DragomanError('ERR_PROFILE_OPTION', {
-    detail: { file, path: 'listeners', expected: 'the listeners as they were at start; to change them, start anew' },
+/** Where the configuration wants spans. The packages are loaded only then, and need not be there otherwise. */
+async function tracingOf({ file, tracing }: Configuration, { log, observer }: GatewayOptions, seen: Set<string>) {
+  if (tracing === undefined || observer !== undefined) return undefined
+  const wrong = (path: string, expected: string, cause: unknown) =>
+    new DragomanError('ERR_PROFILE_OPTION', { cause, detail: { file, path, expected } })
+  const headersFile = tracing.headers_file && resolve(dirname(resolve(file)), tracing.headers_file)
+  let headers: { readonly [name: string]: string } = {}
+  if (headersFile) {
+    seen.add(headersFile)
+    try {
+      headers = headersIn(readFileSync(headersFile, 'utf8'))
+    } catch (cause) {
+      throw wrong('tracing.headers_file', 'a file with a JSON object of header fields, all text', cause)
+    }
+  }
+  const module = await import('./tracing/otlp.ts').catch((cause: unknown) => {
+    throw wrong('tracing', `the packages ${TRACING_PACKAGES.join(', ')}, installed beside dragoman`, cause)
   })
+  return module.otlpTracing({
+    endpoint: tracing.otlp_endpoint,
+    serviceName: tracing.service_name ?? 'dragoman',
+    serviceVersion: version(),
+    ratio: tracing.sample_ratio ?? 1,
+    headers,
+    log: log ?? (() => {}),
+  })
+}
+
+const TRACING_PACKAGES = ['api', 'core', 'exporter-trace-otlp-http', 'resources', 'sdk-trace'].map(
+  (name) => `@opentelemetry/${name}`,
+)
+
+function headersIn(text: string): { readonly [name: string]: string } {
+  const fields: unknown = JSON.parse(text)
+  if (typeof fields !== 'object' || fields === null) throw new TypeError('an object')
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      if (typeof value !== 'string') throw new TypeError('text')
+      return [name, value]
+    }),
+  )
+}
+
+/** Listeners and tracing are opened once: a reload cannot move them, and must not seem to. */
+function assertSameProcess(before: Configuration, next: Configuration): void {
+  for (const path of ['listeners', 'tracing'] as const) {
+    if (JSON.stringify(before[path]) === JSON.stringify(next[path])) continue
+    const expected = `${path} as at start; to change it, start anew`
+    throw new DragomanError('ERR_PROFILE_OPTION', { detail: { file: next.file, path, expected } })
+  }
 }
 
 const x509Options = ({ x509 = {} }: TenantEntry) => ({

@@ -18,6 +18,7 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   keys: ['core', 'wire'],
   stores: ['core'],
   audit: ['core'],
+  tracing: ['core'],
   profiles: ['core'],
   exchange: ['core'],
   gateway: ['core', 'exchange', 'wire'],
@@ -33,6 +34,11 @@ const PACKAGES: { readonly [name: string]: readonly string[] } = {
   '@marcbachmann/cel-js': ['expressions'],
   yaml: ['profiles'],
   ajv: ['profiles'],
+  '@opentelemetry/api': ['tracing'],
+  '@opentelemetry/core': ['tracing'],
+  '@opentelemetry/exporter-trace-otlp-http': ['tracing'],
+  '@opentelemetry/resources': ['tracing'],
+  '@opentelemetry/sdk-trace': ['tracing'],
 }
 
 const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? TOP) : TOP)

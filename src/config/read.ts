@@ -6,7 +6,7 @@ import { type Report, reportOn } from '../profiles/report.ts'
 import { readSource, type SourceFile } from '../profiles/source.ts'
 import { checkDocument } from './rules.ts'
 import { configurationSchemaWith } from './schema.ts'
-import type { Configuration, ListenerEntry, TenantEntry } from './types.ts'
+import type { Configuration, ListenerEntry, TenantEntry, TracingEntry } from './types.ts'
 
 const DEFAULT_LISTENER: ListenerEntry = { host: '127.0.0.1', port: 8080 }
 
@@ -50,12 +50,16 @@ export function configurationOf({ file, text }: SourceFile, check: Check = confi
   const report = reportOn(source)
   for (const problem of check(source.value)) report.add(problem)
   report.settle()
-  const document = source.value as { listeners?: ListenerEntry[]; tenants?: TenantEntry[] } & Omit<TenantEntry, 'name'>
-  const { listeners = [DEFAULT_LISTENER], tenants, ...plain } = document
+  const document = source.value as {
+    listeners?: ListenerEntry[]
+    tracing?: TracingEntry
+    tenants?: TenantEntry[]
+  } & Omit<TenantEntry, 'name'>
+  const { listeners = [DEFAULT_LISTENER], tracing, tenants, ...plain } = document
   checkDocument(document, report)
   report.settle()
   const all: readonly TenantEntry[] = tenants ?? [{ name: 'default', ...plain }]
   const reportFor = (tenant: TenantEntry): Report =>
     reportOn(source, tenants === undefined ? [] : ['tenants', all.indexOf(tenant)])
-  return { file, listeners, tenants: all, reportFor }
+  return { file, listeners, ...(tracing && { tracing }), tenants: all, reportFor }
 }

@@ -5,6 +5,7 @@ import type { ListenerEntry, TenantEntry } from './types.ts'
 /** The document of a configuration once its schema has passed it. */
 interface ConfigurationDocument extends Partial<Omit<TenantEntry, 'name'>> {
   readonly listeners?: readonly ListenerEntry[]
+  readonly tracing?: unknown
   readonly tenants?: readonly TenantEntry[]
 }
 
@@ -13,7 +14,7 @@ interface ConfigurationDocument extends Partial<Omit<TenantEntry, 'name'>> {
  * compare or be led to; names that stand twice; tenants that would be served at one place; listeners at one address.
  */
 export function checkDocument(document: ConfigurationDocument, report: Report): void {
-  const { listeners = [], tenants, ...plain } = document
+  const { listeners = [], tracing: _, tenants, ...plain } = document
   for (const member of tenants === undefined ? [] : Object.keys(plain)) {
     const message = 'belongs to a tenant; put it under one of `tenants`'
     report.add({ path: [member], atName: true, message })

@@ -222,6 +222,29 @@ export const configurationSchemaWith = (methods: readonly string[]) => ({
   oneOf: [{ required: REQUIRED }, { required: ['tenants'] }],
   properties: {
     listeners: { type: 'array', items: listener, minItems: 1, description: 'Default: 127.0.0.1:8080.' },
+    tracing: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['otlp_endpoint'],
+      description:
+        'A span for each exchange, to an OpenTelemetry collector; needs the `@opentelemetry` packages that docs/operations.md names. Default: none.',
+      properties: {
+        otlp_endpoint: {
+          type: 'string',
+          pattern: '^https?://[^?#]+$',
+          description: 'Where the collector takes traces over HTTP, such as `http://127.0.0.1:4318/v1/traces`.',
+        },
+        service_name: { ...text('`service.name` of the spans.'), default: 'dragoman' },
+        sample_ratio: {
+          type: 'number',
+          minimum: 0,
+          maximum: 1,
+          default: 1,
+          description: 'Which part of the traces that begin here is recorded. Of others, who began them decides.',
+        },
+        headers_file: text('A JSON file with header fields for the collector, such as its credentials.'),
+      },
+    },
     ...tenantProperties(methods),
     tenants: {
       type: 'array',

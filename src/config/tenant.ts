@@ -6,6 +6,7 @@ import type { Carry } from '../core/carry.ts'
 import type { Catalog } from '../core/catalog.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
+import type { Observer } from '../core/observer.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
 import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
@@ -47,6 +48,8 @@ export interface TenantTools {
   readonly audit: (file: string | undefined) => AuditSink
   /** Told of each file and folder that is read, before it is. Default: nobody is. */
   readonly seen?: (path: string) => void
+  /** Watches exchanges. */
+  readonly observer?: Observer | undefined
 }
 
 /**
@@ -137,6 +140,7 @@ export async function createTenant(
       // Not carried over a reload: whatever was verified was so by the keys of before.
       verified: verifiedStore(entry.verification_cache),
       auditKey,
+      observer: tools.observer,
       audit: tools.audit(file === undefined ? undefined : resolve(folder, file)),
     },
     warnings: warningsOf(entry, profiles.all, configuration.listeners),

@@ -8,9 +8,18 @@ export interface Configuration {
   /** The file it came from; names in it are relative to its folder. */
   readonly file: string
   readonly listeners: readonly ListenerEntry[]
+  /** Where spans go; absent: nowhere. */
+  readonly tracing?: TracingEntry | undefined
   readonly tenants: readonly TenantEntry[]
   /** Gathers what is wrong with a tenant, with its place in the file. Absent: it was not read from one. */
   readonly reportFor?: (tenant: TenantEntry) => Report
+}
+
+export interface TracingEntry {
+  readonly otlp_endpoint: string
+  readonly service_name?: string
+  readonly sample_ratio?: number
+  readonly headers_file?: string
 }
 
 export interface ListenerEntry {

@@ -3,6 +3,7 @@ import type { Client, ClientMethod, RegisteredClient } from './client.ts'
 import type { Codec } from './codec.ts'
 import type { KeyStore } from './keys.ts'
 import type { Ledger } from './ledger.ts'
+import type { Observer, TraceContext } from './observer.ts'
 import type { Profile, ProfileSet, TokenAcceptance } from './profile.ts'
 import type { Proof, ProofMethod } from './proof.ts'
 import type { ReplayStore, VerifiedStore } from './stores.ts'
@@ -32,6 +33,8 @@ export interface TokenRequest {
   readonly authorization: string | undefined
   /** Every `DPoP` header field. */
   readonly dpop: readonly string[]
+  /** The distributed trace that the request belongs to, where tracing is on. */
+  readonly trace?: TraceContext | undefined
   /** DER of the certificates shown in the TLS handshake, leaf first; the leaf's key has been proved there. */
   readonly certificates: readonly Uint8Array[] | undefined
 }
@@ -95,6 +98,8 @@ export interface Services {
   /** Tokens whose signature has been verified lately; `undefined`: each is verified each time. */
   readonly verified?: VerifiedStore<VerifiedBefore> | undefined
   readonly audit: AuditSink
+  /** Watches exchanges; absent: nobody does. */
+  readonly observer?: Observer | undefined
   /** Hashes of subjects in audit records are keyed with it; absent: they are plain SHA-256. */
   readonly auditKey?: Uint8Array | undefined
 }

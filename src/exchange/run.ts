@@ -17,19 +17,19 @@ export async function run(start: Draft, exchange: Exchange, trail: Trail): Promi
   return draft
 }
 
-async function runStep(step: Step, draft: Draft, exchange: Exchange, { trace }: Trail): Promise<Draft> {
+async function runStep(step: Step, draft: Draft, exchange: Exchange, trail: Trail): Promise<Draft> {
   const { stage, path, transform, when } = step
   if (transform === undefined) {
-    trace.push({ step: stage, path, outcome: 'passed' })
+    trail.note({ step: stage, path, outcome: 'passed' })
     return draft
   }
   if (when !== undefined && !holds(step, draft, exchange)) {
-    trace.push({ step: stage, path, outcome: 'skipped' })
+    trail.note({ step: stage, path, outcome: 'skipped' })
     return draft
   }
   const next = await transform(draft, exchange)
   const changed = next === draft ? [] : changes(draft, next)
-  trace.push({ step: stage, path, outcome: changed.length > 0 ? 'changed' : 'unchanged', changed })
+  trail.note({ step: stage, path, outcome: changed.length > 0 ? 'changed' : 'unchanged', changed })
   return next
 }
 

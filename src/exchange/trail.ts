@@ -4,6 +4,7 @@ import type { Client } from '../core/client.ts'
 import { DragomanError, errors } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Ledger } from '../core/ledger.ts'
+import type { Observation } from '../core/observer.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import type { Draft, Issued, Token } from '../core/token.ts'
@@ -18,7 +19,8 @@ export interface Trail {
   draft?: Draft
   issued?: Issued
   ledger?: Ledger
-  readonly trace: TraceEntry[]
+  /** Adds a step to the trace. */
+  note(entry: TraceEntry): void
   /** Notes that a step went through. */
   passed(step: string): void
   /** Notes a refusal, under the step that was under way, and gives back the error to throw. */
@@ -27,25 +29,32 @@ export interface Trail {
   step: string
   path: string | undefined
   record(): AuditRecord
+  /** Who watches it, if anybody does. */
+  readonly observation: Observation | undefined
 }
 
 export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequest>, services: Services): Trail {
   const started = performance.now()
   const trace: TraceEntry[] = []
+  const observation = services.observer?.begin(request.id, services.tenant, request.trace)
   let refusal: DragomanError | undefined
   const subject = () => identityOf(trail.subject, trail.profile, services)
   const trail: Trail = {
     proofs: [],
-    trace,
+    observation,
     step: 'read',
     path: undefined,
+    note(entry) {
+      trace.push(entry)
+      observation?.step(entry)
+    },
     passed(step) {
-      trace.push({ step, outcome: 'passed' })
+      trail.note({ step, outcome: 'passed' })
     },
     refuse(error) {
       refusal = error instanceof DragomanError ? error : new DragomanError('ERR_INTERNAL', { cause: error })
       const { step, path } = trail
-      trace.push({ step, outcome: 'refused', ...(path && { path }), detail: { code: refusal.code, ...refusal.detail } })
+      trail.note({ step, outcome: 'refused', ...(path && { path }), detail: { code: refusal.code, ...refusal.detail } })
       return refusal
     },
     record: () => ({
@@ -113,8 +122,10 @@ function identityOf(
  * @throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE`
  */
 export function leave(trail: Trail, { audit }: Services): void {
+  const record = trail.record()
+  trail.observation?.end(record)
   try {
-    audit.write(trail.record())
+    audit.write(record)
   } catch (cause) {
     throw new DragomanError('ERR_AUDIT_UNAVAILABLE', { cause })
   }

@@ -6,7 +6,7 @@ import { type Counters, metricsOf, newCounters } from './metrics.ts'
 import { OPERATIONS, operations } from './operations.ts'
 import { type Answer, type AnswerContext, failure, publicDocument, send } from './reply.ts'
 import { type GatewayTenant, type Paths, type Site, siteOf } from './tenant.ts'
-import { type TokenOptions, tokenHandler, traceOf } from './token.ts'
+import { causeOf, type TokenOptions, tokenHandler } from './token.ts'
 import { type TurnLimits, turns } from './turn.ts'
 
 export interface HttpOptions extends TokenOptions {
@@ -49,7 +49,7 @@ export async function createHttp(tenants: readonly GatewayTenant[], options: Htt
   app.setNotFoundHandler((_request, reply) => turnAway(reply, 'ERR_REQUEST_ENDPOINT'))
   app.setErrorHandler((error, _request, reply) => {
     const code = codeOf(error)
-    if (code === 'ERR_INTERNAL') options.log?.('defect', traceOf(error))
+    if (code === 'ERR_INTERNAL') options.log?.('defect', causeOf(error))
     // What was not read of the body would be taken for the next request.
     turnAway(reply, code, CLOSED)
   })

@@ -1,5 +1,6 @@
 import { DragomanError } from '../core/errors.ts'
 import type { TokenRequest } from '../core/exchange.ts'
+import type { TraceContext } from '../core/observer.ts'
 import { TOKEN_EXCHANGE, tokenTypes } from '../core/types.ts'
 import { isList } from '../core/value.ts'
 import { fromBase64 } from '../wire/base64url.ts'
@@ -15,6 +16,8 @@ export interface RequestFacts {
   readonly authorization: string | undefined
   /** Every `DPoP` header field. */
   readonly dpop: readonly string[]
+  /** `traceparent` and `tracestate`, where tracing is on. */
+  readonly trace?: TraceContext | undefined
   /** What was shown in the TLS handshake. */
   readonly chain: PeerChain | undefined
 }
@@ -57,6 +60,7 @@ export function tokenRequest({ values, audience, resource }: Form, facts: Reques
     client_secret: values.get('client_secret'),
     client_assertion: values.get('client_assertion'),
     client_assertion_type: values.get('client_assertion_type'),
+    trace: facts.trace,
     authorization: facts.authorization,
     dpop: facts.dpop,
     certificates: facts.chain?.certificates,

@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { DragomanError, type ErrorCode, errors } from '../core/errors.ts'
 import type { ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
+import type { TraceContext } from '../core/observer.ts'
 import { parseForm } from './form.ts'
 import { type Answer, type AnswerContext, failure, success } from './reply.ts'
 import { type RequestFacts, tokenRequest } from './request.ts'
@@ -33,7 +35,7 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
   const chainOf = peerChains()
   const unavailable = quietly(options.log)
 
-  function read({ limits }: Site, { body, headers, raw }: FastifyRequest, id: string): TokenRequest {
+  function read({ limits, services }: Site, { body, headers, raw }: FastifyRequest, id: string): TokenRequest {
     if (mediaType(headers['content-type']) !== FORM_TYPE || !(body instanceof Uint8Array)) {
       throw new DragomanError('ERR_REQUEST_MEDIA_TYPE', { detail: { expected: FORM_TYPE } })
     }
@@ -41,7 +43,8 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
     if (raw.url?.includes('?')) {
       throw new DragomanError('ERR_REQUEST_FORM', { detail: { expected: 'parameters in the body' } })
     }
-    const facts: RequestFacts = { id, ...fieldsOf(raw.rawHeaders), chain: chainOf(raw.socket) }
+    const trace = services.observer === undefined ? undefined : traceOf(headers)
+    const facts: RequestFacts = { id, ...fieldsOf(raw.rawHeaders), trace, chain: chainOf(raw.socket) }
     return tokenRequest(parseForm(body, limits), facts)
   }
 
@@ -66,7 +69,7 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
     } catch (error) {
       const code = error instanceof DragomanError ? error.code : 'ERR_INTERNAL'
       if (GUESSES.has(code)) guesses.failed(clientOf(asked, services), address, now)
-      if (code === 'ERR_INTERNAL') options.log?.('defect', { id, ...traceOf(error) })
+      if (code === 'ERR_INTERNAL') options.log?.('defect', { id, ...causeOf(error) })
       else if (errors[code].status === 503 && code !== 'ERR_OVERLOADED') unavailable(error, id, now)
       if (code === 'ERR_OVERLOADED') return code
       return failure(error, {
@@ -106,6 +109,17 @@ function clientOf(request: TokenRequest, services: Services): string | undefined
   return id === undefined ? undefined : services.clients.find(id)?.id
 }
 
+// W3C Trace Context §3.2 and §3.3: what is longer is none.
+const MAX_TRACEPARENT = 256
+const MAX_TRACESTATE = 512
+
+/** The trace that a request says it belongs to. */
+function traceOf({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext | undefined {
+  if (typeof traceparent !== 'string' || traceparent.length > MAX_TRACEPARENT) return undefined
+  const state = typeof tracestate === 'string' && tracestate.length <= MAX_TRACESTATE ? tracestate : undefined
+  return { traceparent, tracestate: state }
+}
+
 const mediaType = (header: string | undefined): string | undefined =>
   header === FORM_TYPE ? header : header?.split(';', 1)[0]?.trim().toLowerCase()
 
@@ -142,7 +156,7 @@ function quietly(log: TokenOptions['log']) {
       return
     }
     told.set(code, { until: now + QUIET, more: 0 })
-    log('unavailable', { id, code, detail, ...traceOf(error), ...(last && last.more > 0 && { more: last.more }) })
+    log('unavailable', { id, code, detail, ...causeOf(error), ...(last && last.more > 0 && { more: last.more }) })
   }
 }
 
@@ -150,7 +164,7 @@ function quietly(log: TokenOptions['log']) {
  * A failure for the log: its class, the operating system's code, and where it was thrown. Not its message, which may quote
  * what was being read.
  */
-export function traceOf(error: unknown): { readonly [name: string]: unknown } {
+export function causeOf(error: unknown): { readonly [name: string]: unknown } {
   const cause = error instanceof DragomanError ? (error.cause ?? error) : error
   if (!(cause instanceof Error)) return { name: typeof cause }
   const frames = cause.stack?.split('\n').filter((line) => /^\s+at /.test(line))

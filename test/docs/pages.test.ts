@@ -71,7 +71,7 @@ describe('every page', () => {
     ...Object.fromEntries(shipped.map((profile) => [`docs/howto/${profile}.md`, ['yaml']])),
     // The table of subjects.
     'docs/howto/jwt-to-x509.md': ['yaml', 'json'],
-    'docs/operations.md': ['dockerfile', 'ini', 'json record'],
+    'docs/operations.md': ['dockerfile', 'ini', 'json record', 'yaml'],
     'docs/examples/README.md': ['ts'],
     // A line for editors, twice.
     'docs/reference/configuration.md': ['yaml'],
