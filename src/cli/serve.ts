@@ -27,8 +27,10 @@ export const serveCommand: Command = {
     })
     for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
     const addresses = await gateway.listen()
+    // Before it says that it listens: whoever reads that may send a signal.
+    const stopped = untilStopped(gateway, io, { watch: values.watch })
     for (const address of addresses) io.error(`listening on ${address}\n`)
-    await untilStopped(gateway, io, { watch: values.watch })
+    await stopped
     return exit.done
   },
 }

@@ -31,6 +31,9 @@ export interface AuditRecord {
   /** As configured: plain, SHA-256 or HMAC-SHA-256, or absent. */
   readonly subject?: string | undefined
   readonly subject_issuer?: string | undefined
+  /** The format of the subject token, and the algorithm that it is signed with. */
+  readonly subject_format?: string | undefined
+  readonly subject_algorithm?: string | undefined
   readonly actor?: string | undefined
   readonly input_sha256?: string | undefined
   /** Of the bytes that were signed in the subject token: the same however it was encoded or wrapped. */
@@ -39,6 +42,8 @@ export interface AuditRecord {
   readonly output_sha256?: string | undefined
   readonly output_id?: string | undefined
   readonly issued_token_type?: string | undefined
+  readonly issued_format?: string | undefined
+  readonly issued_algorithm?: string | undefined
   readonly audience?: readonly string[] | undefined
   readonly scope?: readonly string[] | undefined
   readonly expires_at?: number | undefined

@@ -84,6 +84,7 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
 
   const exchange: Exchange = { id: request.id, now, request, client, profile, subject, actor, proofs, verify }
   const signer = await step(trail, 'key', () => signerOf(profile, services))
+  trail.signer = signer
   const bounds: Bounds = { audience, ceiling: profile.writer.ceiling(signer), inputs }
   const start = await step(trail, 'draft', () => startDraft(exchange, bounds))
   const draft = await run(start, exchange, trail)

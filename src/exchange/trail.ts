@@ -3,6 +3,7 @@ import type { AuditRecord, TraceEntry } from '../core/audit.ts'
 import type { Client } from '../core/client.ts'
 import { DragomanError, errors } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
+import type { Signer } from '../core/keys.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { Observation } from '../core/observer.ts'
 import type { Profile } from '../core/profile.ts'
@@ -16,6 +17,7 @@ export interface Trail {
   subject?: Token
   actor?: Token
   proofs: readonly Proof[]
+  signer?: Signer
   draft?: Draft
   issued?: Issued
   ledger?: Ledger
@@ -72,11 +74,13 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
       profile_digest: trail.profile?.digest,
       subject: subject(),
       subject_issuer: trail.subject?.provenance.issuer,
+      subject_format: trail.subject?.provenance.format,
+      subject_algorithm: trail.subject?.provenance.algorithm,
       actor: identityOf(trail.actor, trail.profile, services),
       input_sha256: digestOf(request.subject_token),
       signed_sha256: trail.subject?.provenance.digest,
       actor_sha256: digestOf(request.actor_token),
-      ...(trail.issued && outputOf(trail.issued, trail.draft)),
+      ...(trail.issued && outputOf(trail.issued, trail)),
       proofs: trail.proofs.length > 0 ? trail.proofs.map((proof) => proof.method) : undefined,
       trace,
       ledger: trail.ledger,
@@ -86,11 +90,13 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
   return trail
 }
 
-function outputOf(issued: Issued, draft: Draft | undefined): Partial<AuditRecord> {
+function outputOf(issued: Issued, { draft, profile, signer }: Trail): Partial<AuditRecord> {
   return {
     output_sha256: digestOf(issued.raw),
     output_id: issued.id,
     issued_token_type: issued.tokenType,
+    issued_format: profile?.rendering.format,
+    issued_algorithm: signer?.algorithm.name,
     audience: draft?.validity.audience,
     scope: draft?.validity.scope,
     expires_at: draft?.validity.expiresAt,

@@ -23,6 +23,7 @@ const MICROSECONDS = 1e6
 export interface Counters {
   readonly registry: Registry
   readonly exchanges: Counter<'tenant' | 'profile' | 'result' | 'code'>
+  readonly tokens: Counter<'tenant' | 'direction' | 'format' | 'algorithm'>
   readonly duration: Histogram<'tenant' | 'profile'>
   readonly away: Counter<'code'>
   /** Which reading of the configuration is in force. */
@@ -60,6 +61,12 @@ export function newCounters(processMetrics = true): Counters {
       labelNames: ['tenant', 'profile', 'result', 'code'],
       registers,
     }),
+    tokens: new Counter({
+      name: 'dragoman_tokens_total',
+      help: 'Subject tokens that were taken in, and tokens that were issued for them, by signature algorithm',
+      labelNames: ['tenant', 'direction', 'format', 'algorithm'],
+      registers,
+    }),
     duration: new Histogram({
       name: 'dragoman_exchange_duration_seconds',
       help: 'Time from the parsed request to its answer',
@@ -85,15 +92,31 @@ export function newCounters(processMetrics = true): Counters {
 }
 
 export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, counters: Counters): Metrics {
-  const { exchanges, duration, away } = counters
+  const { exchanges, tokens, duration, away } = counters
   // What is read of this configuration's tenants ends with it.
   const registry = new Registry()
   collected(registry, tenants, turns)
 
   // Looking a child up by its labels costs more than counting.
   const children = new Map<string, { count: Counter.Internal; time: Histogram.Internal<string> }>()
+  const signed = new Map<string, readonly Counter.Internal[]>()
+  /** One for what came in, one for what went out. */
+  function tokensOf(record: AuditRecord): readonly Counter.Internal[] {
+    const { tenant, subject_format: from, subject_algorithm: by, issued_format: to, issued_algorithm: using } = record
+    const key = `${tenant} ${from} ${by} ${to} ${using}`
+    const known = signed.get(key)
+    if (known !== undefined) return known
+    const made = [
+      tokens.labels({ tenant, direction: 'in', format: from ?? '', algorithm: by ?? '' }),
+      tokens.labels({ tenant, direction: 'out', format: to ?? '', algorithm: using ?? '' }),
+    ]
+    signed.set(key, made)
+    return made
+  }
+
   return {
-    exchanged({ tenant, profile = '', result, code = '', duration_us }) {
+    exchanged(record) {
+      const { tenant, profile = '', result, code = '', duration_us } = record
       const key = `${tenant} ${profile} ${code}`
       let child = children.get(key)
       if (child === undefined) {
@@ -105,6 +128,7 @@ export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, count
       }
       child.count.inc()
       child.time.observe(duration_us / MICROSECONDS)
+      if (result === 'issued') for (const counter of tokensOf(record)) counter.inc()
     },
     turnedAway: (code) => away.inc({ code }),
     text: async () => `${await counters.registry.metrics()}\n${await registry.metrics()}`,

@@ -402,6 +402,8 @@ describe('what is published', () => {
     const lines = text.split('\n')
     for (const line of [
       'dragoman_exchanges_total{tenant="default",profile="jwt-downscope",result="issued",code=""} 1',
+      'dragoman_tokens_total{tenant="default",direction="in",format="jwt",algorithm="ES256"} 1',
+      'dragoman_tokens_total{tenant="default",direction="out",format="jwt",algorithm="ES256"} 1',
       'dragoman_exchanges_total{tenant="default",profile="jwt-downscope",result="refused",code="ERR_TOKEN_MALFORMED"} 1',
       'dragoman_exchanges_total{tenant="default",profile="",result="refused",code="ERR_CLIENT_MISSING"} 1',
       'dragoman_requests_turned_away_total{code="ERR_REQUEST_ENDPOINT"} 1',

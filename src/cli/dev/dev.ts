@@ -53,8 +53,9 @@ export const devCommand: Command = {
     const [http = ''] = await gateway.listen()
     // By the name that its certificate has.
     const https = `https://localhost:${tlsPort}`
+    const stopped = untilStopped(gateway, io)
     io.out(values.scenario === undefined ? welcome(http, https, folder) : opening(values.scenario, http, at, folder))
-    await untilStopped(gateway, io)
+    await stopped
     return exit.done
   },
 }
