@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   // The examples import the package by its name, as their readers will.
-  resolve: { alias: { dragoman: fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: {
+      'dragoman/verify': fileURLToPath(new URL('src/verify/index.ts', import.meta.url)),
+      dragoman: fileURLToPath(new URL('src/index.ts', import.meta.url)),
+    },
+  },
   test: {
     include: ['test/**/*.test.ts'],
     // What the whole suite writes is gathered, and searched for tokens, keys and secrets when it is over.

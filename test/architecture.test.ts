@@ -22,6 +22,7 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   profiles: ['core'],
   exchange: ['core'],
   gateway: ['core', 'exchange', 'wire'],
+  verify: ['core', 'wire', 'codecs', 'trust', 'proofs', 'stores', 'exchange'],
 }
 
 /** Files at the top put the folders together; `cli/` stands above them. */
@@ -29,7 +30,8 @@ const TOP = 'top'
 
 /** Packages that live behind one folder. */
 const PACKAGES: { readonly [name: string]: readonly string[] } = {
-  fastify: ['gateway'],
+  // In `verify/` its types alone: the test below sees that nothing of it is loaded.
+  fastify: ['gateway', 'verify'],
   'prom-client': ['gateway'],
   '@marcbachmann/cel-js': ['expressions'],
   yaml: ['profiles'],
@@ -116,6 +118,28 @@ describe('architecture', () => {
         .map((target) => ({ file, target })),
     )
     expect(wrong).toEqual([])
+  })
+
+  it('gives services nothing of a gateway, and no package at all', () => {
+    const loaded = new Set<string>()
+    const packages: string[] = []
+    const visit = (file: string): void => {
+      if (loaded.has(file)) return
+      loaded.add(file)
+      const text = readFileSync(join(root, file), 'utf8')
+      const targets = [...text.matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+'([^']+)'/gm)].flatMap(
+        (m) => m[1] ?? [],
+      )
+      for (const target of targets) {
+        if (target.startsWith('.')) visit(relative(root, resolve(root, dirname(file), target)))
+        else if (!target.startsWith('node:')) packages.push(target)
+      }
+    }
+    visit('verify/index.ts')
+    expect(packages).toEqual([])
+    const folders = new Set([...loaded].map(folderOf))
+    expect(folders).toEqual(new Set(['verify', 'core', 'wire', 'codecs', 'trust', 'proofs', 'stores', 'exchange']))
+    expect([...loaded].filter((file) => file.startsWith('codecs/x509'))).toEqual([])
   })
 
   it('makes Verified values in exchange/ alone', () => {

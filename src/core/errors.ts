@@ -24,6 +24,8 @@ const badRequest = (description: string, cause: string, cure: string) =>
 
 // A refused token reads the same from outside whether its key is unknown or its signature wrong.
 const UNTRUSTED = 'the token cannot be verified'
+// So does a request that its token is not for.
+const NOT_ALLOWED = 'the token is not for this request'
 
 /**
  * Every reason code: the code is the contract. The prefix says whose fault it is: the request's, the client's, the
@@ -140,6 +142,29 @@ export const errors = {
     'the certification request cannot be used',
     '`csr` is not a PKCS#10 request in strict DER, its signature does not verify, or its key is of a kind that is not accepted.',
     'Make it with `openssl req -new`; `detail` says what was wrong.',
+  ),
+
+  // What a service was asked with a token: thrown by `dragoman/verify`, never by a gateway
+  ERR_REQUEST_INSUFFICIENT_SCOPE: reason(
+    'insufficient_scope',
+    403,
+    NOT_ALLOWED,
+    'The token lacks a scope that the request needs.',
+    'Get a token with the scope in `detail.scope`.',
+  ),
+  ERR_REQUEST_UNLISTED: reason(
+    'insufficient_scope',
+    403,
+    NOT_ALLOWED,
+    'No rule in `requests` is for this method and path, or the path can be read in more than one way.',
+    'Add a rule; write the path without empty, dot and encoded-slash segments.',
+  ),
+  ERR_REQUEST_ALTERED: reason(
+    'insufficient_scope',
+    403,
+    NOT_ALLOWED,
+    'A part of the request is not what `tctx` of the token says, or one of the two is missing.',
+    'Send what the transaction was started with; `detail.differs` names what differs.',
   ),
 
   // The client

@@ -1,4 +1,3 @@
-import { MAX_CLOCK_SKEW } from '../core/acceptance.ts'
 import { assertMayAct } from '../core/act.ts'
 import type { Client } from '../core/client.ts'
 import { DragomanError } from '../core/errors.ts'
@@ -14,7 +13,7 @@ import { assertKept, ledgerOf } from './ledger.ts'
 import { run } from './run.ts'
 import { audienceFor, select, targetsOf } from './select.ts'
 import { leave, startTrail, type Trail } from './trail.ts'
-import { orUnavailable, startUses, type Uses } from './uses.ts'
+import { assertFirstUse, orUnavailable, startUses, type Uses } from './uses.ts'
 import { asVerified } from './verified.ts'
 import { verifyToken } from './verify.ts'
 import { assertLossesNotWider, assertNotWider } from './wider.ts'
@@ -166,19 +165,6 @@ function signerOf({ key }: Profile, { keys }: Services): Signer {
   const signer = keys.signer(key)
   if (signer === undefined) throw new DragomanError('ERR_KEY_UNAVAILABLE', { detail: { key } })
   return signer
-}
-
-/**
- * Atomic, and last before the signature: a refused exchange spends nothing.
- *
- * Remembered for as long as any profile could still take the token, which may allow for more skew than this one.
- */
-async function assertFirstUse(tokens: readonly Verified<Token>[], now: number, uses: Uses): Promise<void> {
-  const later = uses.later(now)
-  for (const { validity, provenance } of tokens) {
-    later.claim(`token ${provenance.replayKey}`, Math.ceil(validity.expiresAt ?? now) + MAX_CLOCK_SKEW, now)
-  }
-  await uses.settle('ERR_TOKEN_REPLAYED')
 }
 
 const sign = (data: Uint8Array, signer: Signer): Promise<Uint8Array> =>

@@ -1,7 +1,9 @@
+import { MAX_CLOCK_SKEW } from '../core/acceptance.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import type { ReplayStore } from '../core/stores.ts'
+import type { Token, Verified } from '../core/token.ts'
 
 /** What one exchange uses up, and gives back when nothing comes of it. */
 export interface Uses {
@@ -46,6 +48,21 @@ export function startUses({ replay }: Pick<Services, 'replay'>): Uses {
       }
     },
   }
+}
+
+/**
+ * Claims the one use of each of these tokens. Atomic, and last: a refused request spends nothing.
+ *
+ * Remembered for as long as any profile could still take the token, which may allow for more skew than this one.
+ *
+ * @throws {@link DragomanError} `ERR_TOKEN_REPLAYED`, `ERR_STORE_UNAVAILABLE`
+ */
+export async function assertFirstUse(tokens: readonly Verified<Token>[], now: number, uses: Uses): Promise<void> {
+  const later = uses.later(now)
+  for (const { validity, provenance } of tokens) {
+    later.claim(`token ${provenance.replayKey}`, Math.ceil(validity.expiresAt ?? now) + MAX_CLOCK_SKEW, now)
+  }
+  await uses.settle('ERR_TOKEN_REPLAYED')
 }
 
 /** What is elsewhere may fail in ways of its own: to whoever asks, it is not there for now. */

@@ -28,6 +28,9 @@ export interface Circumstances {
   readonly proofs: readonly Verified<Proof>[]
 }
 
+/** What verifying works with. */
+export type VerifyServices = Pick<Services, 'issuer' | 'codecs' | 'trust' | 'verified'>
+
 /**
  * Verifies a presented token and returns what it says.
  *
@@ -44,7 +47,7 @@ export async function verifyToken(
   envelope: Envelope,
   acceptance: TokenAcceptance,
   circumstances: Circumstances,
-  services: Services,
+  services: VerifyServices,
 ): Promise<Verified<Token>> {
   const { token, issuer } = await signedToken(envelope, acceptance, circumstances.now, services)
   if (envelope.type === tokenTypes.accessToken && token.provenance.issuer !== services.issuer) {
@@ -66,7 +69,7 @@ async function signedToken(
   envelope: Envelope,
   acceptance: TokenAcceptance,
   now: number,
-  services: Services,
+  services: VerifyServices,
 ): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
   const codec = codecOf(envelope, acceptance, services)
   const store = codec.timeless === true ? services.verified : undefined
@@ -89,10 +92,13 @@ const cacheKey = ({ type, raw }: Envelope, { format, kind, subjectFrom, extended
   hash('sha256', JSON.stringify([type, format, kind, subjectFrom, extendedKeyUsage, raw]), 'base64url')
 
 /** Verified by an issuer that this profile takes as well, with keys that are still its own. */
-const stillHolds = ({ issuer, epoch }: VerifiedBefore, { issuers }: TokenAcceptance, { trust }: Services): boolean =>
-  issuers.includes(issuer.issuer) && trust.find(issuer.issuer) === issuer && issuer.anchor.epoch === epoch
+const stillHolds = (
+  { issuer, epoch }: VerifiedBefore,
+  { issuers }: TokenAcceptance,
+  { trust }: VerifyServices,
+): boolean => issuers.includes(issuer.issuer) && trust.find(issuer.issuer) === issuer && issuer.anchor.epoch === epoch
 
-function codecOf(envelope: Envelope, acceptance: TokenAcceptance, { codecs }: Services): Codec {
+function codecOf(envelope: Envelope, acceptance: TokenAcceptance, { codecs }: VerifyServices): Codec {
   const codec = codecs.find(({ format }) => format === acceptance.format)
   if (codec === undefined || !acceptance.types.includes(envelope.type)) throw notOfType(envelope, acceptance)
   return codec
@@ -104,7 +110,7 @@ const notOfType = ({ role }: Envelope, { types }: TokenAcceptance): DragomanErro
 function issuersOf(
   unverified: Unverified,
   acceptance: TokenAcceptance,
-  services: Services,
+  services: VerifyServices,
 ): readonly [TrustedIssuer, ...TrustedIssuer[]] {
   const accepted = acceptance.issuers.flatMap((name) => services.trust.find(name) ?? [])
   const [first, ...rest] = accepted.filter((candidate) => mayBe(candidate, unverified, acceptance))
@@ -120,7 +126,7 @@ function issuersOf(
  * Whose the token says it is, for the operator: by name only if it is one that we know. Nothing has been verified, and what
  * stands there may be anything.
  */
-function claimedIssuer({ issuer, trustDomain }: Unverified, { trust }: Services): string {
+function claimedIssuer({ issuer, trustDomain }: Unverified, { trust }: VerifyServices): string {
   const known = trust.all().find((one) => one.issuer === issuer || (trustDomain && one.trustDomain === trustDomain))
   if (known !== undefined) return `${known.issuer}, which the profile does not take`
   return issuer === undefined ? 'no issuer' : 'an issuer that is not trusted here'

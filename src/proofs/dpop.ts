@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Algorithm, cryptoKey, fits, verifySignature } from '../core/algorithms.ts'
 import { DragomanError } from '../core/errors.ts'
-import type { TokenRequest } from '../core/exchange.ts'
 import type { PublicKey } from '../core/keys.ts'
 import type { Proof, ProofMethod, ProofTools } from '../core/proof.ts'
 import type { ValueMap } from '../core/value.ts'
@@ -28,34 +27,59 @@ export interface DpopOptions {
   readonly nonces?: Nonces | undefined
 }
 
+/** The request that a proof must be made for. */
+export interface DpopUse {
+  readonly method: string
+  /** The URL as clients see it: from the configuration, never from Host or a forwarding header. */
+  readonly url: string
+  /** The token beside it, and whether the proof has to name it: at a token endpoint it may, at a resource it must. */
+  readonly token: string
+  readonly ath: 'optional' | 'required'
+}
+
 /**
- * DPoP proofs at the token endpoint (RFC 9449 §4.3, §5).
- *
- * Checks: one header field with one compact JWS; `typ`; an accepted asymmetric `alg` that the key fits; `jwk` public and
- * sound; the signature; `htm` and `htu` against our own method and configured URL; `iat` within a minute; `nonce` where
- * one is asked for; `ath`, where the client sends it, against the subject token; and last, so that nobody fills the
- * store with proofs that are none, that `jti` was not used for this key and URL. Does NOT compare the key with that of
- * any token: who verifies the token does.
+ * DPoP proofs at the token endpoint (RFC 9449 §4.3, §5): {@link proveDpop} for it. Does NOT compare the key with
+ * that of any token: who verifies the token does.
  *
  * @throws {@link DragomanError} `ERR_PROOF_DPOP` with `detail.check`, `ERR_PROOF_NONCE`, `ERR_PROOF_REPLAYED`
  */
-export const dpopProof = ({ nonces }: DpopOptions = {}): ProofMethod => ({
+export const dpopProof = (options: DpopOptions = {}): ProofMethod => ({
   name: 'dpop',
-  async prove(request, tools) {
-    const [text, another] = request.dpop
-    if (text === undefined) return undefined
-    if (another !== undefined) throw refuse('one', 'one DPoP header field')
-    const jws = parsed(text)
-    const key = keyOf(jws, tools)
-    const claims = claimsOf(jws)
-    assertUse(claims, request, tools)
-    if (nonces && !(claims.nonce !== undefined && nonces.accepts(claims.nonce, tools.now))) {
-      throw new DragomanError('ERR_PROOF_NONCE')
-    }
-    await assertFirstUse(claims, key, tools)
-    return { method: 'dpop', publicKey: key } satisfies Proof
+  prove({ dpop, subject_token: token }, tools) {
+    return proveDpop(dpop, { method: METHOD, url: tools.tokenEndpoint, token, ath: 'optional' }, tools, options)
   },
 })
+
+/**
+ * The DPoP proof in these header fields (RFC 9449 §4.3); `undefined`: there is none.
+ *
+ * Checks: one header field with one compact JWS; `typ`; an accepted asymmetric `alg` that the key fits; `jwk` public and
+ * sound; the signature; `htm` and `htu` against method and URL of this request; `iat` within a minute; `nonce` where one
+ * is asked for; `ath`, where it is sent or has to be, against the token; and last, so that nobody fills the store with
+ * proofs that are none, that `jti` was not used for this key and URL. Does NOT compare the key with that of any token: who
+ * verifies the token does.
+ *
+ * @throws {@link DragomanError} `ERR_PROOF_DPOP` with `detail.check`, `ERR_PROOF_NONCE`, `ERR_PROOF_REPLAYED`
+ */
+export async function proveDpop(
+  fields: readonly string[],
+  use: DpopUse,
+  tools: Pick<ProofTools, 'now' | 'replay' | 'algorithms'>,
+  { nonces }: DpopOptions = {},
+): Promise<Proof | undefined> {
+  const [text, another] = fields
+  if (text === undefined) return undefined
+  if (another !== undefined) throw refuse('one', 'one DPoP header field')
+  const jws = parsed(text)
+  const key = keyOf(jws, tools)
+  const claims = claimsOf(jws)
+  assertUse(claims, use, tools.now)
+  if (nonces && !(claims.nonce !== undefined && nonces.accepts(claims.nonce, tools.now))) {
+    throw new DragomanError('ERR_PROOF_NONCE')
+  }
+  await assertFirstUse(claims, key, use, tools)
+  return { method: 'dpop', publicKey: key } satisfies Proof
+}
 
 const refuse = (check: string, expected: string, cause?: unknown) =>
   new DragomanError('ERR_PROOF_DPOP', { cause, detail: { check, expected } })
@@ -69,7 +93,7 @@ function parsed(text: string): Jws {
 }
 
 /** The key in the header, once it has been shown to have signed the proof. */
-function keyOf({ header, signingInput, signature }: Jws, { algorithms }: ProofTools): PublicKey {
+function keyOf({ header, signingInput, signature }: Jws, { algorithms }: Pick<ProofTools, 'algorithms'>): PublicKey {
   if (header.typ !== 'dpop+jwt') throw refuse('typ', 'dpop+jwt')
   const { algorithm } = header
   if (algorithm === undefined || !algorithms.includes(algorithm.name)) {
@@ -127,32 +151,27 @@ function objectIn(payload: Buffer): ValueMap {
 /** The token endpoint takes POST alone. */
 const METHOD = 'POST'
 
-function assertUse(
-  { htm, htu, iat, ath }: DpopClaims,
-  { subject_token }: Pick<TokenRequest, 'subject_token'>,
-  { now, tokenEndpoint }: ProofTools,
-): void {
-  if (htm !== METHOD) throw refuse('htm', METHOD)
-  // From the configuration, never from Host or a forwarding header.
-  if (htu !== tokenEndpoint && normalised(htu) !== (normalised(tokenEndpoint) ?? tokenEndpoint)) {
-    throw refuse('htu', tokenEndpoint)
-  }
+function assertUse({ htm, htu, iat, ath }: DpopClaims, use: DpopUse, now: number): void {
+  if (htm !== use.method) throw refuse('htm', use.method)
+  if (htu !== use.url && normalised(htu) !== (normalised(use.url) ?? use.url)) throw refuse('htu', use.url)
   if (iat < now - MAX_AGE || iat > now + MAX_AHEAD) {
     throw refuse('iat', `within ${MAX_AGE} seconds before and ${MAX_AHEAD} after ${now}`)
   }
   // Not asked for at a token endpoint; a client that sends it means the token that it presents.
-  if (ath !== undefined && ath !== createHash('sha256').update(subject_token).digest('base64url')) {
-    throw refuse('ath', 'the SHA-256 of subject_token')
+  if (ath === undefined && use.ath === 'optional') return
+  if (ath !== createHash('sha256').update(use.token).digest('base64url')) {
+    throw refuse('ath', 'the SHA-256 of the token')
   }
 }
 
 async function assertFirstUse(
   { jti, iat }: DpopClaims,
   key: PublicKey,
-  { now, replay, tokenEndpoint }: ProofTools,
+  { method, url }: DpopUse,
+  { now, replay }: Pick<ProofTools, 'now' | 'replay'>,
 ): Promise<void> {
   // Keyed by our own spelling of method and URL: under another of theirs the proof would pass once more.
-  const digest = createHash('sha256').update(`${key.jkt}\0${METHOD}\0${tokenEndpoint}\0${jti}`).digest('hex')
+  const digest = createHash('sha256').update(`${key.jkt}\0${method}\0${url}\0${jti}`).digest('hex')
   // The first second at which it would be too old.
   const until = Math.floor(iat) + MAX_AGE + 1
   if (!(await replay.claim(`dpop ${digest}`, until, now))) throw new DragomanError('ERR_PROOF_REPLAYED')

@@ -5,26 +5,37 @@ import type { Proof, ProofMethod } from '../core/proof.ts'
 import { parseCertificate } from '../wire/certificate.ts'
 
 /**
- * The key of the TLS client certificate, proved in the handshake (RFC 8705 §3).
- *
- * Reads the certificate once for each connection. Does NOT validate its chain: binding a token to it asks for possession
- * only (§6.2), and what is claimed by its name is checked where the name is used.
+ * The key of the TLS client certificate, proved in the handshake (RFC 8705 §3): {@link certificateProofs} of the leaf.
  *
  * @throws {@link DragomanError} `ERR_PROOF_CERTIFICATE`
  */
 export function mtlsProof(): ProofMethod {
-  const known = new WeakMap<Uint8Array, Proof>()
+  const proofOf = certificateProofs()
   return {
     name: 'mtls',
     prove({ certificates }) {
       const [leaf] = certificates ?? []
-      if (leaf === undefined) return undefined
-      const found = known.get(leaf)
-      if (found) return found
-      const proof = proofBy(leaf)
-      known.set(leaf, proof)
-      return proof
+      return leaf === undefined ? undefined : proofOf(leaf)
     },
+  }
+}
+
+/**
+ * Gives the proof that a certificate of a TLS handshake is.
+ *
+ * Reads the certificate once for each connection. Does NOT validate its chain: binding a token to it asks for possession
+ * only (RFC 8705 §6.2), and what is claimed by its name is checked where the name is used.
+ *
+ * @throws {@link DragomanError} `ERR_PROOF_CERTIFICATE`
+ */
+export function certificateProofs(): (leaf: Uint8Array) => Proof {
+  const known = new WeakMap<Uint8Array, Proof>()
+  return (leaf) => {
+    const found = known.get(leaf)
+    if (found) return found
+    const proof = proofBy(leaf)
+    known.set(leaf, proof)
+    return proof
   }
 }
 
