@@ -32,6 +32,33 @@ console.log('library works')
   )
   if (run(process.execPath, ['use.mjs']).trim() !== 'library works') throw new Error('the library does not work')
 
+  // A service verifies tokens with nothing of a gateway but this folder.
+  writeFileSync(
+    join(folder, 'service.mjs'),
+    `import { createVerifier, connectVerifier, fastifyVerifier } from 'dragoman/verify'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+const verifier = createVerifier({
+  issuers: [{ issuer: 'https://id.alpha.example', jwks_file: 'dev/alpha-jwks.json' }],
+  audience: 'https://orders.beta.example',
+  kind: 'jwt',
+  requests: { 'GET /orders/:id': { scope: 'orders.read' } },
+})
+const guard = connectVerifier(verifier)
+const server = createServer((request, response) => guard(request, response, () => response.end(request.verified.sub)))
+server.listen(0, '127.0.0.1', async () => {
+  const ask = async (path, token) => {
+    const answer = await fetch('http://127.0.0.1:' + server.address().port + path, { headers: { authorization: 'Bearer ' + token } })
+    return answer.status + ' ' + answer.headers.get('www-authenticate')
+  }
+  const token = readFileSync('dev/subject.jwt', 'utf8').trim()
+  console.log(await ask('/orders/1', token), await ask('/admin', token), await ask('/orders/1', token.slice(0, -8) + 'AAAAAAAA'))
+  console.log(typeof fastifyVerifier(verifier))
+  server.close()
+})
+`,
+  )
+
   // The command, with the profiles that ship in the package: two domains in a folder, then one exchange offline.
   writeFileSync(
     join(folder, 'dev.mjs'),
@@ -42,6 +69,10 @@ await writeFolder('dev', { host: '127.0.0.1', port: 8080, tlsPort: 8443 })
 `,
   )
   run(process.execPath, ['dev.mjs'])
+  const service = run(process.execPath, ['service.mjs']).trim()
+  const expected = '200 null 403 Bearer error="insufficient_scope" 401 Bearer error="invalid_token"\nfunction'
+  if (service !== expected) throw new Error(`the verifying side printed ${service}`)
+
   const token = run('cat', ['dev/subject.jwt'])
   const translated = execFileSync(
     process.execPath,
@@ -58,7 +89,7 @@ await writeFolder('dev', { host: '127.0.0.1', port: 8080, tlsPort: 8443 })
   )
   const { answer } = JSON.parse(translated) as { answer: { issued_token_type: string } }
   if (answer.issued_token_type !== 'urn:dragoman:token-type:cwt') throw new Error('translate')
-  console.log(`package ${version}: packs, installs, works as library and as command`)
+  console.log(`package ${version}: packs, installs, works as library, in a service and as command`)
 } finally {
   rmSync(folder, { recursive: true })
 }

@@ -1,10 +1,11 @@
 import { cwt } from '../codecs/cwt/index.ts'
 import { jwt } from '../codecs/jwt/index.ts'
 import { tokenAcceptance } from '../core/acceptance.ts'
+import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { VerifiedBefore } from '../core/exchange.ts'
 import type { ReplayStore } from '../core/stores.ts'
-import type { Envelope, Token, Verified } from '../core/token.ts'
+import type { Envelope, Token, TokenType, Verified } from '../core/token.ts'
 import { verifyPresented } from '../exchange/present.ts'
 import { verifiedStore } from '../stores/verified.ts'
 import { createFetcher, createTrust, type IssuerStatus } from '../trust/index.ts'
@@ -42,7 +43,7 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
   const { format = 'jwt', requiredScopes = [] } = options
   const kind = kindOf(options)
   const codec = format === 'cwt' ? cwt : jwt()
-  const [type = ''] = codec.tokenTypes
+  const type = typeOf(codec, kind)
   const entries = issuerEntries(options.issuers)
   const trust = createTrust(entries, { fetch: options.fetcher ?? createFetcher(), clock, readFile })
   const table = tableOf(options, kind === TRANSACTION)
@@ -85,6 +86,14 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
     status: () => trust.status(),
   }
 }
+
+/** The type under which the codec reads this kind: that of transaction tokens, where it has one for them, or its usual one. */
+function typeOf({ tokenTypes: [usual = '', ...others] }: Codec, kind: string | undefined): TokenType {
+  return (kind === TRANSACTION ? others.find((type) => type === TRANSACTION_TYPE) : undefined) ?? usual
+}
+
+// Transaction tokens §11.1.
+const TRANSACTION_TYPE = 'urn:ietf:params:oauth:token-type:txn_token'
 
 function tableOf({ requests, danger_any_request: any }: VerifierOptions, transaction: boolean): Table | undefined {
   if (requests !== undefined) {
