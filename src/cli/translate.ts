@@ -134,7 +134,7 @@ function offline(services: Services, profile: Profile, key: string | undefined):
     ...services,
     clientMethods: client === undefined ? [] : [methods],
     clients: { find: (id) => (known && id === client ? { ...known, method: 'offline', dpopBound: false } : undefined) },
-    profiles: { all: [profile], for: () => [profile] },
+    profiles: { all: [profile], for: () => [profile], serving: () => [profile] },
     proofMethods: held ? [{ name: 'key', prove: () => held }, ...services.proofMethods] : services.proofMethods,
   }
 }

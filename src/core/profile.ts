@@ -103,4 +103,9 @@ export interface ProfileSet {
   readonly all: readonly Profile[]
   /** The profiles that name this client; for `undefined`, those whose subject token stands for authentication. */
   for(clientId: string | undefined): readonly Profile[]
+  /**
+   * Of {@link for}, those that could serve a request for this target; for `undefined`, one that names none. Found without
+   * looking at the others, so that a tenant may have very many.
+   */
+  serving(clientId: string | undefined, target: string | undefined): readonly Profile[]
 }

@@ -18,7 +18,22 @@ import type { Verified } from '../core/token.ts'
 export function select(request: TokenRequest, client: Verified<Client> | undefined, profiles: ProfileSet): Profile {
   const named = profiles.for(client?.id)
   if (named.length === 0) throw new DragomanError(client ? 'ERR_PROFILE_NONE' : 'ERR_CLIENT_MISSING')
+  const targets = targetsOf(request)
+  const found = profiles.serving(client?.id, targets[0])
+  // Whatever serves the request is among these; the others are looked at only to say why none of them does.
+  return narrowed(request, targets, found.some((profile) => fits(profile, request, targets)) ? found : named)
+}
 
+/** Whether a profile passes every narrowing. */
+const fits = ({ accepts, writer }: Profile, request: TokenRequest, targets: readonly string[]): boolean =>
+  accepts.subject.types.includes(request.subject_token_type) &&
+  (request.requested_token_type === undefined || writer.tokenType === request.requested_token_type) &&
+  serves(accepts.targets, targets) &&
+  (request.actor_token_type === undefined
+    ? accepts.actor === undefined
+    : accepts.actor?.types.includes(request.actor_token_type) === true)
+
+function narrowed(request: TokenRequest, targets: readonly string[], named: readonly Profile[]): Profile {
   const typed = narrow(
     named,
     (profile) => profile.accepts.subject.types.includes(request.subject_token_type),
@@ -31,12 +46,11 @@ export function select(request: TokenRequest, client: Verified<Client> | undefin
     'ERR_PROFILE_REQUESTED_TYPE',
     () => ({ available: unique(typed.map((profile) => profile.writer.tokenType)) }),
   )
-  const targets = targetsOf(request)
   const targeted = narrow(
     requested,
     ({ accepts }) => serves(accepts.targets, targets),
     targets.length === 0 ? 'ERR_PROFILE_TARGET_MISSING' : 'ERR_PROFILE_TARGET',
-    () => ({ profiles: requested.map(({ name }) => name) }),
+    () => ({ profiles: namesOf(requested) }),
   )
   const [profile, another] = selectByActor(targeted, request)
   if (another) throw new DragomanError('ERR_PROFILE_AMBIGUOUS', { detail: { profiles: [profile.name, another.name] } })
@@ -79,7 +93,7 @@ function selectByActor(profiles: readonly Profile[], request: TokenRequest): Can
     ({ accepts }) => accepts.actor !== undefined,
     'ERR_PROFILE_ACTOR_REFUSED',
     () => ({
-      profiles: profiles.map(({ name }) => name),
+      profiles: namesOf(profiles),
     }),
   )
   return narrow(
@@ -108,5 +122,11 @@ function narrow(
   if (first === undefined) throw new DragomanError(code, { detail: detail() })
   return [first, ...rest]
 }
+
+// A record is to be read; that of a client with very many profiles tells some of them.
+const MAX_NAMES = 20
+
+const namesOf = (profiles: readonly Profile[]): readonly string[] =>
+  profiles.slice(0, MAX_NAMES).map(({ name }) => name)
 
 const unique = <T>(values: readonly T[]): readonly T[] => [...new Set(values)]

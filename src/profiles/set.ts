@@ -40,22 +40,46 @@ export function clashesIn(loaded: readonly Loaded[]): readonly Clash[] {
   return clashes
 }
 
-/** The profiles of a tenant, found by client. */
+/** The profiles of a tenant, found by client and target. */
 export function setOf(all: readonly Profile[]): ProfileSet {
-  const byClient = new Map<string | undefined, Profile[]>()
+  const byClient = new Map<string | undefined, Served>()
   const put = (client: string | undefined, profile: Profile) => {
-    const known = byClient.get(client)
-    if (known) known.push(profile)
-    else byClient.set(client, [profile])
+    const served: Served = byClient.get(client) ?? { all: [], open: [], byTarget: new Map() }
+    byClient.set(client, served)
+    served.all.push(profile)
+    const { open, allowed, fallback } = profile.accepts.targets
+    if (open) served.open.push(profile)
+    // What is open serves any target, and is found beside each list.
+    for (const target of open ? [] : allowed.keys()) append(served.byTarget, target, profile)
+    if (fallback.length > 0) append(served.byTarget, undefined, profile)
   }
   for (const profile of all) {
     for (const client of profile.accepts.clients) put(client, profile)
     if (profile.accepts.subjectTokenAuthenticates) put(undefined, profile)
   }
-  for (const list of byClient.values()) Object.freeze(list)
+  for (const { all: list } of byClient.values()) Object.freeze(list)
   const none: readonly Profile[] = Object.freeze([])
   return Object.freeze({
     all: Object.freeze([...all]),
-    for: (client: string | undefined) => byClient.get(client) ?? none,
+    for: (client: string | undefined) => byClient.get(client)?.all ?? none,
+    serving(client: string | undefined, target: string | undefined) {
+      const served = byClient.get(client)
+      if (served === undefined) return none
+      const named = served.byTarget.get(target) ?? none
+      return target === undefined || served.open.length === 0 ? named : [...named, ...served.open]
+    },
   })
+}
+
+/** The profiles of one client. */
+interface Served {
+  readonly all: Profile[]
+  readonly open: Profile[]
+  readonly byTarget: Map<string | undefined, Profile[]>
+}
+
+function append(lists: Map<string | undefined, Profile[]>, target: string | undefined, profile: Profile): void {
+  const list = lists.get(target)
+  if (list) list.push(profile)
+  else lists.set(target, [profile])
 }

@@ -157,6 +157,43 @@ describe('select', () => {
   })
 })
 
+describe('a client with very many profiles', () => {
+  const many = Array.from({ length: 2000 }, (_, n) =>
+    profile({ name: `p${n}`, targets: targets(`https://t${n}.example`) }),
+  )
+
+  it('is answered by looking at those alone that its target is found in', async () => {
+    const { services, exchange } = world(many)
+    let looked = 0
+    for (const one of many) {
+      const { accepts } = one
+      Object.defineProperty(one, 'accepts', {
+        get() {
+          looked += 1
+          return accepts
+        },
+      })
+    }
+    await exchange({ audience: ['https://t1999.example'] })
+    expect(services.profiles.serving('orders', 'https://t1999.example')).toHaveLength(1)
+    expect(looked).toBeLessThan(50)
+  })
+
+  it('hears the same refusal as one with few, and the record names some of them only', async () => {
+    const asking = world(many).exchange({ audience: ['https://nowhere.example'] })
+    await expect(asking).rejects.toMatchObject({ code: 'ERR_PROFILE_TARGET', detail: { profiles: { length: 20 } } })
+  })
+
+  it('is refused what would be ambiguous between a named target and any target', async () => {
+    const open = profile({ name: 'open', targets: { ...targets(), open: true } })
+    const asking = world([...many, open]).exchange({ audience: ['https://t7.example'] })
+    await expect(asking).rejects.toMatchObject({
+      code: 'ERR_PROFILE_AMBIGUOUS',
+      detail: { profiles: ['p7', 'open'] },
+    })
+  })
+})
+
 describe('the audience of the output', () => {
   it('is translated from the default like from what was asked for', async () => {
     const allowed = new Map([['rates', 'https://rates.example']])

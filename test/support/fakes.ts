@@ -15,6 +15,7 @@ import type { TrustedIssuer } from '../../src/core/trust.ts'
 import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { map, type Value } from '../../src/core/value.ts'
 import { exchangeToken } from '../../src/exchange/exchange.ts'
+import { setOf } from '../../src/profiles/set.ts'
 
 export const NOW = 1_800_000_000
 export const GATEWAY = 'https://gw.example'
@@ -357,13 +358,7 @@ export function world(profiles: Profile | readonly Profile[] = profile(), differ
     proofMethods: fakeProofs,
     proofAlgorithms: ['ES256'],
     clients: { find: (id) => clients.get(id) },
-    profiles: {
-      all,
-      for: (id) =>
-        all.filter(({ accepts }) =>
-          id === undefined ? accepts.subjectTokenAuthenticates : accepts.clients.includes(id),
-        ),
-    },
+    profiles: setOf(all),
     trust: trustOf(trusted()),
     keys: { name: 'fake', signer: (name) => (name === 'edge' ? plainSigner() : undefined), all: () => [] },
     replay,
