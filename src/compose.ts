@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import process from 'node:process'
-import { createSecureContext } from 'node:tls'
+import { threadId } from 'node:worker_threads'
 import { auditToFile, auditToStream } from './audit/index.ts'
 import { builtin, extended } from './catalog.ts'
+import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
+import { listenersOf } from './config/listeners.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
+import { type Tracing, tracingOf } from './config/tracing.ts'
 import type { Configuration, ListenerEntry, TenantEntry } from './config/types.ts'
 import type { AuditSink } from './core/audit.ts'
 import { type Carry, newCarry } from './core/carry.ts'
@@ -14,15 +16,17 @@ import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
 import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
-import { createHttp } from './gateway/gateway.ts'
+import { createHttp, type Http } from './gateway/gateway.ts'
+import { type GuessLimiter, guessLimiter } from './gateway/guess.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
-import { type Counters, newCounters } from './gateway/metrics.ts'
+import { type Counters, type Measured, newCounters } from './gateway/metrics.ts'
 import type { GatewayTenant } from './gateway/tenant.ts'
-import { type TlsSetting, tlsOptions } from './gateway/tls.ts'
 import type { Check } from './profiles/check.ts'
 import { profileCheck } from './profiles/load.ts'
 import { rollingNonces } from './proofs/index.ts'
 import { pooledRandom } from './random.ts'
+import { memoryReplay } from './stores/memory.ts'
+import { replayTable, sharedReplay } from './stores/shared.ts'
 import { createFetcher, type Fetch } from './trust/index.ts'
 import { version } from './version.ts'
 
@@ -39,8 +43,10 @@ export interface Gateway {
   readonly files: readonly string[]
   /** One exchange without HTTP. `tenant` is the only one by default. */
   exchange(request: TokenRequest, tenant?: string): Promise<ExchangeResult>
-  /** Opens the configured listeners. Resolves with their base URLs. */
-  listen(): Promise<readonly string[]>
+  /** Opens the configured listeners, or others. Resolves with their base URLs. */
+  listen(settings?: readonly ListenerSetting[]): Promise<readonly string[]>
+  /** The configured listeners, their certificates read. */
+  listeners(): readonly ListenerSetting[]
   /**
    * Reads the configuration and its profiles anew, checks them whole and puts them in force at once; exchanges under way
    * end as they began. What is remembered stays: uses, keys made at start, keys fetched from issuers.
@@ -48,13 +54,54 @@ export interface Gateway {
    * @throws {@link DragomanError} when anything in it cannot work; then what was in force stays in force, whole
    */
   reload(): Promise<void>
+  /** The first half of {@link reload}: everything but putting it in force. `settled`: as another thread has read it. */
+  prepare(settled?: Settled): Promise<Prepared>
+  /** What gateways in other threads are to be made of; `undefined`: `threads` was not set. */
+  settled(): Promise<Settled | undefined>
+  /** Counts a failed authentication that another thread met. */
+  guessed(guess: Guess): void
+  measured(): Promise<Measured>
   /** Opens audit files again, after a log rotation. */
   reopen(): void
   /** Answers what is under way, then ends. */
   close(): Promise<void>
 }
 
-type Http = Awaited<ReturnType<typeof createHttp>>
+/** What gateways in several threads have from the first of them, so that they are one. Can be sent to another thread. */
+export interface Settled {
+  /** Configuration, profiles and all that they name, as the first one read them. */
+  readonly snapshot: Snapshot
+  /** What was made at random: keys, the secret of nonces, the memory of uses. */
+  readonly made: ReadonlyMap<string, unknown>
+  readonly generation: number
+}
+
+/** A reading of the configuration that has been checked whole and is not in force. */
+export interface Prepared {
+  /** For gateways in other threads; there where `shares` was set. */
+  readonly settled: Settled | undefined
+  commit(): void
+  /** It comes to nothing: another thread cannot follow. */
+  abandon(): void
+}
+
+/** What a gateway and those in other threads are to each other. */
+export interface Threads {
+  /** Absent: this one is the first, and settles for the others. */
+  readonly settled?: Settled
+  /** What `/metrics` shows. */
+  readonly everywhere?: () => Promise<string>
+  /** Told of each failed authentication here, for {@link Gateway.guessed} of the others. */
+  readonly guessed?: (guess: Guess) => void
+}
+
+/** A failed authentication. */
+export interface Guess {
+  readonly issuer: string
+  readonly client: string | undefined
+  readonly address: string
+  readonly now: number
+}
 
 /** What a gateway has from its surroundings. */
 export interface GatewayOptions extends Partial<Catalog> {
@@ -69,16 +116,25 @@ export interface GatewayOptions extends Partial<Catalog> {
   readonly observer?: Observer
   /** Told of defects, of what cannot be reached, and of the process's own events. Default: nobody is. */
   readonly log?: (event: string, detail: { readonly [name: string]: unknown }) => void
+  /** Set where gateways in several threads serve one configuration. Default: this one serves alone. */
+  readonly threads?: Threads
 }
 
 /** One reading of the configuration, put together. */
 interface Generation {
   readonly configuration: Configuration
+  readonly listeners: readonly ListenerSetting[]
   readonly tenants: readonly Tenant[]
   readonly http: Http
   readonly carries: ReadonlyMap<string, Carry>
+  readonly made: Made
+  /** As they were read; there where other threads are to read the same. */
+  readonly snapshot: Snapshot | undefined
   readonly sinks: ReadonlySet<AuditSink>
+  readonly guesses: ReadonlyMap<string, GuessLimiter>
 }
+
+type Made = ReturnType<typeof newCarry>
 
 /**
  * Makes a gateway of a configuration, checked whole: what is wrong in it, or in a profile, is thrown here and never met by
@@ -90,40 +146,52 @@ export async function createGateway(
   configuration: string | Configuration,
   options: GatewayOptions = {},
 ): Promise<Gateway> {
-  const counters = newCounters()
+  const { threads } = options
+  const counters = newCounters(threads?.settled ? 'thread' : 'process')
   const catalog = extended(builtin(), options)
   const checks = { configuration: configurationCheck(catalog.clientMethods), profile: profileCheck(catalog) }
-  const read = (seen: Set<string>): Configuration => {
-    if (typeof configuration !== 'string') return configuration
-    seen.add(resolve(configuration))
-    return readConfiguration(configuration, checks.configuration)
+  const read = (files: Files) =>
+    typeof configuration === 'string'
+      ? readConfiguration(resolve(configuration), checks.configuration, files)
+      : configuration
+  /** What was read last, whatever came of it. */
+  let seen = new Set<string>()
+  let tracing: Tracing | undefined
+  /** Who watches: opened once, where requests are answered. */
+  async function observer(read: Configuration, files: Files): Promise<Observer | undefined> {
+    const open = tracingOf(read, files)
+    if (options.observer !== undefined || (threads && !threads.settled)) return options.observer
+    tracing ??= await open?.(options.log ?? (() => {}))
+    return tracing?.observer
   }
-  const seen = new Set<string>()
-  const first = read(seen)
-  const tracing = await tracingOf(first, options, seen)
-  const fixed = { counters, check: checks.profile, observer: options.observer ?? tracing?.observer }
-  let current = await generationOf(first, options, { ...fixed, seen }, undefined)
-  let files = seen
+  const build = (settled: Settled | undefined, before: Generation | undefined) => {
+    seen = new Set()
+    return generationOf(read, options, { counters, check: checks.profile, settled, seen, observer }, before)
+  }
+  let current = await build(threads?.settled, undefined)
   let listening: Listening | undefined
   /** Audit streams that a reload put out of use. */
   const retired = new Set<AuditSink>()
-  let reloading: Promise<void> = Promise.resolve()
-  counters.generation(1)
+  let reloading: Promise<unknown> = Promise.resolve()
+  counters.generation(threads?.settled?.generation ?? 1)
 
-  async function replace(): Promise<void> {
-    const seen = new Set<string>()
-    files = seen
+  async function prepare(settled?: Settled): Promise<Prepared> {
     try {
-      const next = read(seen)
-      assertSameProcess(current.configuration, next)
-      const settings = listening === undefined ? [] : settingsOf(next, seen)
-      for (const { tls } of settings) if (tls) assertTls(tls, next)
-      const before = current
-      current = await generationOf(next, options, { ...fixed, seen }, before)
-      for (const [index, { tls }] of settings.entries()) if (tls) listening?.renew(index, tls)
-      counters.reloaded(true)
-      // Not closed yet: exchanges that began under it are still to be recorded there.
-      for (const sink of before.sinks) if (!current.sinks.has(sink)) retired.add(sink)
+      const next = await build(settled, current)
+      // Listeners of other threads are those of the first one, whatever has become of the file.
+      if (!settled) assertSameProcess(current.configuration, next.configuration)
+      return {
+        settled: await settledOf(next, counters.current + 1),
+        commit() {
+          const before = current
+          current = next
+          for (const [index, { tls }] of next.listeners.entries()) if (tls) listening?.renew(index, tls)
+          counters.reloaded(true)
+          // Not closed yet: exchanges that began under it are still to be recorded there.
+          for (const sink of before.sinks) if (!current.sinks.has(sink)) retired.add(sink)
+        },
+        abandon: () => counters.reloaded(false),
+      }
     } catch (error) {
       counters.reloaded(false)
       throw error
@@ -142,7 +210,7 @@ export async function createGateway(
       return current.http
     },
     get files() {
-      return [...files]
+      return [...seen]
     },
     get generation() {
       return counters.current
@@ -153,19 +221,26 @@ export async function createGateway(
       if (tenant === undefined) throw new TypeError('the name of a tenant')
       return exchangeToken(request, tenant.services)
     },
-    async listen() {
+    listeners: () => current.listeners,
+    async listen(settings = current.listeners) {
       const served = {
         routing: (...call: Parameters<Http['routing']>) => current.http.routing(...call),
         close: () => current.http.close(),
       }
-      listening = await listen(served, settingsOf(current.configuration, files))
+      listening = await listen(served, settings)
       return listening.addresses
     },
+    prepare,
     reload() {
       // One at a time, so that the last one asked for is the one in force.
-      reloading = reloading.then(replace, replace)
-      return reloading
+      const replace = async () => (await prepare()).commit()
+      const done = reloading.then(replace, replace)
+      reloading = done
+      return done
     },
+    settled: () => settledOf(current, counters.current),
+    guessed: ({ issuer, client, address, now }) => current.guesses.get(issuer)?.failed(client, address, now),
+    measured: () => (threads && !threads.settled ? counters.registry.getMetricsAsJSON() : current.http.measured()),
     reopen() {
       for (const sink of current.sinks) sink.reopen?.()
     },
@@ -177,6 +252,23 @@ export async function createGateway(
   }
 }
 
+/** What another thread makes the same generation of. */
+async function settledOf({ made, snapshot }: Generation, generation: number): Promise<Settled | undefined> {
+  if (snapshot === undefined) return undefined
+  const ready = [...made.taken].map(async ([name, value]) => [name, await value] as const)
+  return { snapshot, made: new Map(await Promise.all(ready)), generation }
+}
+
+/** What another thread made: it is there, or it is not the same configuration. */
+const givenBy = ({ made }: Settled): Made => ({
+  taken: made,
+  take<T>(name: string): T {
+    if (!made.has(name)) throw new TypeError('a configuration as the first thread has it')
+    // Under one name there is only ever what one `make` gave.
+    return made.get(name) as T
+  },
+})
+
 /** Closes each, whatever becomes of another, and then throws what went wrong. */
 async function closeAll(sinks: readonly AuditSink[]): Promise<void> {
   const closed = await Promise.allSettled(sinks.map((sink) => sink.close?.()))
@@ -184,19 +276,28 @@ async function closeAll(sinks: readonly AuditSink[]): Promise<void> {
   if (failed) throw failed.reason
 }
 
-/** What stays the same over all generations. */
-interface Fixed {
-  readonly counters: Counters
-  readonly check: Check
-  readonly observer: Observer | undefined
-}
-
 async function generationOf(
-  configuration: Configuration,
+  read: (files: Files) => Configuration,
   options: GatewayOptions,
-  { counters, check, observer, seen }: Fixed & { readonly seen: Set<string> },
+  tools: {
+    readonly counters: Counters
+    readonly check: Check
+    readonly settled: Settled | undefined
+    /** Takes the paths of what is read. */
+    readonly seen: Set<string>
+    observer(configuration: Configuration, files: Files): Promise<Observer | undefined>
+  },
   before: Generation | undefined,
 ): Promise<Generation> {
+  const { counters, check, settled } = tools
+  const { threads } = options
+  const recording = threads !== undefined && settled === undefined ? recorded() : undefined
+  const files = noting(settled ? filesOf(settled.snapshot) : (recording ?? onDisk), tools.seen)
+  const configuration = read(files)
+  const listeners = listenersOf(configuration, files)
+  const observer = await tools.observer(configuration, files)
+  const made = settled ? givenBy(settled) : newCarry(before?.made)
+  const guesses = new Map<string, GuessLimiter>()
   const clock = options.clock ?? (() => Date.now() / 1000)
   const random = options.random ?? pooledRandom()
   const sinks = new Set<AuditSink>()
@@ -208,16 +309,28 @@ async function generationOf(
     // By its issuer, so that a tenant that takes over the name of another inherits nothing of it.
     const carry = newCarry(before?.carries.get(entry.issuer))
     carries.set(entry.issuer, carry)
-    const nonces = entry.dpop_nonce === true ? carry.take('nonces', () => rollingNonces(random(32))) : undefined
+    const own: Carry = { take: (name, make) => made.take(JSON.stringify([entry.issuer, name]), make) }
+    const nonces = entry.dpop_nonce === true ? rollingNonces(own.take('nonces', () => random(32))) : undefined
+    const limiter = carry.take('guesses', () => guessLimiter())
+    guesses.set(entry.issuer, limiter)
     const tenant = await createTenant(entry, configuration, {
       catalog: extended(builtin({ nonces, x509: x509Options(entry) }), options),
       check,
       clock,
       random,
       carry,
+      made: own,
+      files,
+      // The same whatever its capacity: what was used stays used.
+      replay: (setting) =>
+        threads
+          ? sharedReplay(
+              own.take('replay', () => replayTable(setting)),
+              threadId + 1,
+            )
+          : carry.take('replay', () => memoryReplay(setting)),
       fetch: options.fetch ?? createFetcher(),
       env: options.env ?? process.env,
-      seen: (path) => void seen.add(path),
       observer,
       audit(file) {
         const make = () => options.audit?.(entry.name, file) ?? defaultAudit(file)
@@ -228,7 +341,14 @@ async function generationOf(
     })
     tenants.push(tenant)
     const { services, limits, issuers } = tenant
-    served.push({ services, limits, mutualTls, nonces, issuers })
+    served.push({
+      services,
+      limits,
+      mutualTls,
+      nonces,
+      guesses: told(limiter, entry.issuer, threads?.guessed),
+      issuers,
+    })
   }
   const http = await createHttp(served, {
     exchange: exchangeToken,
@@ -236,63 +356,22 @@ async function generationOf(
     version: version(),
     log: options.log,
     counters,
+    everywhere: threads?.everywhere,
   })
-  return { configuration, tenants, http, carries, sinks }
+  const snapshot = recording?.snapshot
+  return { configuration, listeners, tenants, http, carries, made, snapshot, sinks, guesses }
 }
 
-/** A certificate that was renewed is shown from a reload on; one that does not go with its key is none. */
-function assertTls(tls: TlsSetting, { file }: Configuration): void {
-  try {
-    createSecureContext(tlsOptions(tls))
-  } catch (cause) {
-    throw new DragomanError('ERR_PROFILE_OPTION', {
-      cause,
-      detail: { file, path: 'listeners', expected: 'a certificate and its private key, both in PEM' },
-    })
+/** A limiter that tells other threads what it counts; theirs is counted past it. */
+function told(limiter: GuessLimiter, issuer: string, tell: Threads['guessed']): GuessLimiter {
+  if (tell === undefined) return limiter
+  return {
+    ...limiter,
+    failed(client, address, now) {
+      limiter.failed(client, address, now)
+      tell({ issuer, client, address, now })
+    },
   }
-}
-
-/** Where the configuration wants spans. The packages are loaded only then, and need not be there otherwise. */
-async function tracingOf({ file, tracing }: Configuration, { log, observer }: GatewayOptions, seen: Set<string>) {
-  if (tracing === undefined || observer !== undefined) return undefined
-  const wrong = (path: string, expected: string, cause: unknown) =>
-    new DragomanError('ERR_PROFILE_OPTION', { cause, detail: { file, path, expected } })
-  const headersFile = tracing.headers_file && resolve(dirname(resolve(file)), tracing.headers_file)
-  let headers: { readonly [name: string]: string } = {}
-  if (headersFile) {
-    seen.add(headersFile)
-    try {
-      headers = headersIn(readFileSync(headersFile, 'utf8'))
-    } catch (cause) {
-      throw wrong('tracing.headers_file', 'a file with a JSON object of header fields, all text', cause)
-    }
-  }
-  const module = await import('./tracing/otlp.ts').catch((cause: unknown) => {
-    throw wrong('tracing', `the packages ${TRACING_PACKAGES.join(', ')}, installed beside dragoman`, cause)
-  })
-  return module.otlpTracing({
-    endpoint: tracing.otlp_endpoint,
-    serviceName: tracing.service_name ?? 'dragoman',
-    serviceVersion: version(),
-    ratio: tracing.sample_ratio ?? 1,
-    headers,
-    log: log ?? (() => {}),
-  })
-}
-
-const TRACING_PACKAGES = ['api', 'core', 'exporter-trace-otlp-http', 'resources', 'sdk-trace'].map(
-  (name) => `@opentelemetry/${name}`,
-)
-
-function headersIn(text: string): { readonly [name: string]: string } {
-  const fields: unknown = JSON.parse(text)
-  if (typeof fields !== 'object' || fields === null) throw new TypeError('an object')
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => {
-      if (typeof value !== 'string') throw new TypeError('text')
-      return [name, value]
-    }),
-  )
 }
 
 /** Listeners and tracing are opened once: a reload cannot move them, and must not seem to. */
@@ -311,25 +390,6 @@ const x509Options = ({ x509 = {} }: TenantEntry) => ({
 
 const defaultAudit = (file: string | undefined): AuditSink =>
   file === undefined ? auditToStream(process.stdout) : auditToFile(file)
-
-function settingsOf({ file, listeners }: Configuration, seen: Set<string>): readonly ListenerSetting[] {
-  const folder = dirname(resolve(file))
-  const text = (name: string) => {
-    const path = resolve(folder, name)
-    seen.add(path)
-    return readFileSync(path, 'utf8')
-  }
-  return listeners.map(({ host = '127.0.0.1', port, operations, tls }) => ({
-    host,
-    port,
-    operations,
-    tls: tls && {
-      certificate: text(tls.certificate),
-      key: text(tls.key),
-      clientCa: tls.client_ca === undefined ? undefined : text(tls.client_ca),
-    },
-  }))
-}
 
 const plainListeners = (listeners: readonly ListenerEntry[]): readonly string[] =>
   listeners

@@ -1,6 +1,6 @@
 import { close, closeSync, fstatSync, open, openSync, readSync, write } from 'node:fs'
 import { promisify } from 'node:util'
-import type { AuditSink } from '../core/audit.ts'
+import type { LineSink } from '../core/audit.ts'
 import { DragomanError } from '../core/errors.ts'
 import { lineOf } from './line.ts'
 
@@ -39,7 +39,7 @@ const LINE_FEED = 0x0a
  *
  * @throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE` when the file cannot be opened at start
  */
-export function auditToFile(path: string, { write = toDisk }: { write?: WriteSome } = {}): AuditSink {
+export function auditToFile(path: string, { write = toDisk }: { write?: WriteSome } = {}): LineSink {
   let descriptor = openNow(path)
   // What a crash cut off stays alone on its line.
   let waiting: string[] = endsTorn(path, descriptor) ? ['\n'] : []
@@ -98,12 +98,15 @@ export function auditToFile(path: string, { write = toDisk }: { write?: WriteSom
     if (left() > 0) throw unavailable(path, { lost: left() })
   }
 
+  function append(lines: readonly string[]): void {
+    if (closed !== undefined || left() >= LAST_WAITING) throw unavailable(path)
+    for (const line of lines) waiting.push(line)
+    void flush()
+  }
+
   return {
-    write(record) {
-      if (closed !== undefined || left() >= LAST_WAITING) throw unavailable(path)
-      waiting.push(lineOf(record))
-      void flush()
-    },
+    write: (record) => append([lineOf(record)]),
+    append,
     healthy() {
       if (closed !== undefined) return false
       // Tried again when somebody asks, so that a disk with room again is noticed without a timer.

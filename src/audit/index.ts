@@ -1,3 +1,4 @@
 export { auditToFile } from './file.ts'
+export { lineOf } from './line.ts'
 export { auditToMemory } from './memory.ts'
 export { auditToStream } from './stream.ts'

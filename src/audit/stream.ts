@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import type { AuditSink } from '../core/audit.ts'
+import type { LineSink } from '../core/audit.ts'
 import { DragomanError } from '../core/errors.ts'
 import { lineOf } from './line.ts'
 
@@ -16,7 +16,7 @@ const LAST_BYTES = 2 * MAX_WAITING_BYTES
  * `write` throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE` where the record would be lost: after the end of the stream or a
  * failure, or when the reader is 32 MiB behind.
  */
-export function auditToStream(stream: Writable): AuditSink {
+export function auditToStream(stream: Writable): LineSink {
   // Without a listener the end of a reader would be the end of the process. One is enough for all who share a stream.
   if (stream.listenerCount('error') === 0) stream.on('error', () => {})
   // Kept here: standard output looks as if nothing had happened a moment after its reader is gone.
@@ -25,14 +25,17 @@ export function auditToStream(stream: Writable): AuditSink {
     if (error) failed = true
   }
   const isOpen = () => !failed && stream.writable
+  function append(lines: readonly string[]): void {
+    if (!isOpen() || stream.writableLength >= LAST_BYTES) throw unread()
+    stream.write(lines.join(''), written)
+    // A pipe without a reader fails at once, so that this record is known to be lost before its token is given out.
+    if (!stream.writable) failed = true
+    if (failed) throw unread()
+  }
+
   return {
-    write(record) {
-      if (!isOpen() || stream.writableLength >= LAST_BYTES) throw unread()
-      stream.write(lineOf(record), written)
-      // A pipe without a reader fails at once, so that this record is known to be lost before its token is given out.
-      if (!stream.writable) failed = true
-      if (failed) throw unread()
-    },
+    write: (record) => append([lineOf(record)]),
+    append,
     healthy: () => isOpen() && stream.writableLength < MAX_WAITING_BYTES,
     close: () =>
       new Promise((resolve) => {

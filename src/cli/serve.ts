@@ -1,5 +1,7 @@
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createGateway, type Gateway } from '../compose.ts'
+import { startWorkers } from '../workers/pool.ts'
 import { describeFailure } from './describe.ts'
 import { type Command, exit, type Io, UsageError } from './io.ts'
 import { everySecond, watchFiles } from './watch.ts'
@@ -8,31 +10,63 @@ import { everySecond, watchFiles } from './watch.ts'
 export const serveCommand: Command = {
   name: 'serve',
   summary: 'runs the gateway',
-  usage: '--config FILE [--no-watch]',
+  usage: '--config FILE [--workers N] [--no-watch]',
   example: 'dragoman serve --config dragoman.yaml',
   options: [
     ['--config FILE', 'the configuration; see docs/reference/configuration.md'],
+    ['--workers N', 'threads that serve, or auto for one on each core (default 1)'],
     ['--no-watch', 'reads it anew on SIGHUP only, not when one of its files changes'],
   ],
   async run(args, io) {
     const { values } = parseArgs({
       args: [...args],
-      options: { config: { type: 'string', short: 'c' }, watch: { type: 'boolean', default: true } },
+      options: {
+        config: { type: 'string', short: 'c' },
+        workers: { type: 'string', default: '1' },
+        watch: { type: 'boolean', default: true },
+      },
       allowNegative: true,
     })
     if (values.config === undefined) throw new UsageError('--config is required')
-    const gateway = await createGateway(values.config, {
-      // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
-      log: (event, detail) => io.error(`${event}: ${JSON.stringify(detail)}\n`),
-    })
-    for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
-    const addresses = await gateway.listen()
+    const count = countOf(values.workers)
+    // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
+    const log = (event: string, detail: object) => io.error(`${event}: ${JSON.stringify(detail)}\n`)
+    const { gateway, addresses } = await (count === 1
+      ? serveAlone(values.config, log, io)
+      : serveWithWorkers(values.config, count, log, io))
     // Before it says that it listens: whoever reads that may send a signal.
     const stopped = untilStopped(gateway, io, { watch: values.watch })
     for (const address of addresses) io.error(`listening on ${address}\n`)
     await stopped
     return exit.done
   },
+}
+
+type Log = (event: string, detail: { readonly [name: string]: unknown }) => void
+
+async function serveAlone(configuration: string, log: Log, io: Io) {
+  const gateway = await createGateway(configuration, { log })
+  for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
+  return { gateway, addresses: await gateway.listen() }
+}
+
+async function serveWithWorkers(configuration: string, count: number, log: Log, io: Io) {
+  const gateway = await startWorkers(configuration, { count, log })
+  for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
+  io.error(`${count} workers\n`)
+  return { gateway, addresses: gateway.addresses }
+}
+
+// More than any machine has cores; what is meant for a port, say, is not taken for a number of threads.
+const MAX_WORKERS = 256
+
+function countOf(text: string): number {
+  if (text === 'auto') return availableParallelism()
+  const count = Number(text)
+  if (!/^\d{1,3}$/.test(text) || count < 1 || count > MAX_WORKERS) {
+    throw new UsageError(`--workers takes a number from 1 to ${MAX_WORKERS}, or auto`)
+  }
+  return count
 }
 
 /**

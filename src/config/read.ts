@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { clientMethods } from '../clients/index.ts'
 import { DragomanError } from '../core/errors.ts'
 import { type Check, checkFor } from '../profiles/check.ts'
 import { type Report, reportOn } from '../profiles/report.ts'
 import { readSource, type SourceFile } from '../profiles/source.ts'
+import { type Files, onDisk } from './files.ts'
 import { checkDocument } from './rules.ts'
 import { configurationSchemaWith } from './schema.ts'
 import type { Configuration, ListenerEntry, TenantEntry, TracingEntry } from './types.ts'
@@ -30,10 +30,14 @@ export const configurationCheck = (methods: readonly { readonly name: string }[]
  * @throws {@link DragomanError} `ERR_PROFILE_SYNTAX`, `ERR_PROFILE_SCHEMA`, `ERR_PROFILE_OPTION`, with file, line, column,
  * path and what would be right, for all that is wrong at once; no secret of the file is in it
  */
-export function readConfiguration(file: string, check: Check = configurationCheck()): Configuration {
+export function readConfiguration(
+  file: string,
+  check: Check = configurationCheck(),
+  files: Files = onDisk,
+): Configuration {
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    text = files.read(file).toString('utf8')
   } catch (cause) {
     throw new DragomanError('ERR_PROFILE_SYNTAX', {
       cause,

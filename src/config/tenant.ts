@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { algorithmNames } from '../core/algorithms.ts'
 import type { AuditSink } from '../core/audit.ts'
@@ -7,16 +6,17 @@ import type { Catalog } from '../core/catalog.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import type { Observer } from '../core/observer.ts'
+import type { ReplayStore } from '../core/stores.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
 import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
 import type { Path } from '../profiles/problem.ts'
 import { type Report, reportOn } from '../profiles/report.ts'
 import type { SourceFile } from '../profiles/source.ts'
-import { memoryReplay } from '../stores/memory.ts'
 import { verifiedStore } from '../stores/verified.ts'
 import { createTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
 import { loadClients } from './clients.ts'
+import { type Files, onDisk } from './files.ts'
 import { loadSecrets } from './secrets.ts'
 import type { Configuration, TenantEntry } from './types.ts'
 import { warningsOf } from './warnings.ts'
@@ -41,13 +41,17 @@ export interface TenantTools {
   readonly clock: () => number
   /** What outlives a reload of this tenant. */
   readonly carry: Carry
+  /** The same for what is made at random at start: signing keys. */
+  readonly made: Carry
+  /** Gives the store of what was used once: the same one after a reload, whatever its capacity. */
+  readonly replay: (options: { readonly capacity?: number } | undefined) => ReplayStore
+  /** Default: the disk. */
+  readonly files?: Files | undefined
   readonly random: (bytes: number) => Uint8Array
   readonly fetch: Fetch
   readonly env: { readonly [name: string]: string | undefined }
   /** Gives the audit stream of a tenant; `file` is already absolute. */
   readonly audit: (file: string | undefined) => AuditSink
-  /** Told of each file and folder that is read, before it is. Default: nobody is. */
-  readonly seen?: (path: string) => void
   /** Watches exchanges. */
   readonly observer?: Observer | undefined
 }
@@ -66,17 +70,14 @@ export async function createTenant(
 ): Promise<Tenant> {
   const report = configuration.reportFor?.(entry) ?? reportOn(undefined)
   const folder = dirname(resolve(configuration.file))
-  const read = (file: string): Buffer => {
-    tools.seen?.(file)
-    return readFileSync(file)
-  }
-  const files = { readFile: (name: string) => read(resolve(folder, name)) }
+  const from = tools.files ?? onDisk
+  const files = { readFile: (name: string) => from.read(resolve(folder, name)) }
   const { issuer, clock_skew: clockSkew = 30, issuers = [] } = entry
   const tokenEndpoint = `${issuer}/token`
   const keyTools = {
     readFile: (name: string) => files.readFile(name).toString('utf8'),
     now: Math.floor(tools.clock()),
-    carry: tools.carry,
+    carry: tools.made,
   }
   const keys = await report.attemptLater(
     ['keys'],
@@ -95,11 +96,7 @@ export async function createTenant(
   const subjectKey = entry.audit?.subject_key
   const auditKey =
     subjectKey === undefined ? undefined : report.attempt(['audit', 'subject_key'], () => secret(subjectKey))
-  const profileSources = profileFiles(
-    entry.profiles,
-    { folder: dirname(configuration.file), read, seen: tools.seen },
-    report,
-  )
+  const profileSources = profileFiles(entry.profiles, dirname(configuration.file), from, report)
   report.settle()
   if (keys === undefined || trust === undefined) throw new TypeError('a problem is reported')
   const profiles = loadProfiles(profileSources, {
@@ -113,7 +110,7 @@ export async function createTenant(
     issuers: issuers.map((trusted) => trusted.issuer),
     trust,
     clients: clients.ids,
-    readFile: (profile, name) => read(resolve(dirname(profile), name)).toString('utf8'),
+    readFile: (profile, name) => from.read(resolve(dirname(profile), name)).toString('utf8'),
     secret,
   })
   const { file } = entry.audit ?? {}
@@ -135,8 +132,7 @@ export async function createTenant(
       profiles,
       trust,
       keys,
-      // Carried whatever its capacity: what was used stays used.
-      replay: tools.carry.take('replay', () => memoryReplay(entry.replay)),
+      replay: tools.replay(entry.replay),
       // Not carried over a reload: whatever was verified was so by the keys of before.
       verified: verifiedStore(entry.verification_cache),
       auditKey,
@@ -175,7 +171,8 @@ const named =
  */
 function profileFiles(
   places: string | readonly string[],
-  { folder, read, seen }: { folder: string; read(file: string): Buffer; seen: TenantTools['seen'] },
+  folder: string,
+  files: Files,
   report: Report,
 ): readonly SourceFile[] {
   return [places].flat().flatMap((place, index) => {
@@ -185,12 +182,11 @@ function profileFiles(
     return (
       report.attempt(path, () => {
         const start = isAbsolute(place) ? place : join(folder, place)
-        seen?.(start)
-        const found = profilesIn(start)
+        const found = profilesIn(start, files)
         if (found.length === 0) throw wrong(place, 'a folder with at least one profile')
         return found.map((file): SourceFile => {
           try {
-            return { file, text: read(file).toString('utf8') }
+            return { file, text: files.read(file).toString('utf8') }
           } catch {
             throw wrong(file, 'a profile, or a folder of profiles, that can be read')
           }
@@ -200,8 +196,11 @@ function profileFiles(
   })
 }
 
-function profilesIn(place: string): readonly string[] {
-  if (statSync(place, { throwIfNoEntry: false })?.isDirectory() !== true) return [place]
-  const profiles = readdirSync(place).filter((name) => /\.ya?ml$/.test(name) && !/\.test\.ya?ml$/.test(name))
-  return profiles.sort().map((name) => join(place, name))
+function profilesIn(place: string, files: Files): readonly string[] {
+  const names = files.list(place)
+  if (names === undefined) return [place]
+  return names
+    .filter((name) => /\.ya?ml$/.test(name) && !/\.test\.ya?ml$/.test(name))
+    .sort()
+    .map((name) => join(place, name))
 }

@@ -53,6 +53,12 @@ export interface AuditRecord {
   readonly duration_us: number
 }
 
+/** A place for records that are lines already, such as those of another thread. */
+export interface LineSink extends AuditSink {
+  /** Takes whole lines, each with its line feed. Throws where {@link AuditSink.write} would. */
+  append(lines: readonly string[]): void
+}
+
 /** Where audit records go. */
 export interface AuditSink {
   write(record: AuditRecord): void

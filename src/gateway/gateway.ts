@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { DragomanError, type ErrorCode } from '../core/errors.ts'
 import { certificates, coseKeys, jwks, metadata } from './documents.ts'
 import { type GuessLimits, guessLimiter } from './guess.ts'
-import { type Counters, metricsOf, newCounters } from './metrics.ts'
+import { type Counters, type Metrics, metricsOf, newCounters } from './metrics.ts'
 import { OPERATIONS, operations } from './operations.ts'
 import { type Answer, type AnswerContext, failure, publicDocument, send } from './reply.ts'
 import { type GatewayTenant, type Paths, type Site, siteOf } from './tenant.ts'
@@ -15,7 +15,12 @@ export interface HttpOptions extends TokenOptions {
   readonly guesses?: GuessLimits | undefined
   /** What has been counted so far, by a configuration before this one. Default: nothing. */
   readonly counters?: Counters | undefined
+  /** What `/metrics` shows, where other threads serve beside this one. Default: what was measured here. */
+  readonly everywhere?: (() => Promise<string>) | undefined
 }
+
+/** The HTTP side, and what was measured of it. */
+export type Http = FastifyInstance & Pick<Metrics, 'measured'>
 
 // Seconds for which keys and metadata may be kept: a key that is published before it signs is known everywhere by then.
 const DOCUMENT_AGE = 300
@@ -26,10 +31,12 @@ const DOCUMENT_AGE = 300
  * A tenant is found by the path of its issuer; where several share one, by `Host`. What fails anywhere is answered in
  * the form of RFC 6749 §5.2. Does NOT authenticate anyone: the recipe does.
  */
-export async function createHttp(tenants: readonly GatewayTenant[], options: HttpOptions): Promise<FastifyInstance> {
+export async function createHttp(tenants: readonly GatewayTenant[], options: HttpOptions): Promise<Http> {
   const queue = turns(options.turns)
-  const metrics = metricsOf(tenants, queue, options.counters ?? newCounters(false))
-  const sites = tenants.map((tenant) => siteOf(tenant, metrics.exchanged, guessLimiter(options.guesses)))
+  const metrics = metricsOf(tenants, queue, options.counters ?? newCounters('nothing'), options.everywhere)
+  const sites = tenants.map((tenant) =>
+    siteOf(tenant, metrics.exchanged, tenant.guesses ?? guessLimiter(options.guesses)),
+  )
 
   /** Answers a request that comes to no exchange. */
   function turnAway(reply: FastifyReply, code: ErrorCode, headers: Answer['headers'] = {}): void {
@@ -68,7 +75,8 @@ export async function createHttp(tenants: readonly GatewayTenant[], options: Htt
     refuseOthers(app, path, 'GET', turnAway)
   }
   await app.ready()
-  return app
+  const made: FastifyInstance = app
+  return Object.assign(made, { measured: metrics.measured })
 }
 
 const NOBODY: AnswerContext = { id: undefined, realm: '', challenged: false, authenticated: false }

@@ -114,6 +114,23 @@ export async function listen(app: Served, settings: readonly ListenerSetting[]):
   }
 }
 
+/**
+ * Makes sure that nobody else listens where these threads are about to, all of them at one port, and chooses the port where
+ * it is 0. The system itself would let another gateway of the same user in beside them, and give it half of the requests.
+ *
+ * @throws the error of the operating system: `EADDRINUSE`, or one that says that it knows no shared ports
+ */
+export async function reserve(settings: readonly ListenerSetting[]): Promise<readonly ListenerSetting[]> {
+  const reserved: ListenerSetting[] = []
+  for (const setting of settings) {
+    const probe = createServer()
+    const url = new URL(await open(probe, { ...setting, tls: undefined, reusePort: false }))
+    await new Promise((resolve) => probe.close(resolve))
+    reserved.push({ ...setting, port: Number(url.port || 80), reusePort: true })
+  }
+  return reserved
+}
+
 const isTls = (server: Server | TlsServer): server is TlsServer => 'setSecureContext' in server
 
 function open(server: Server, setting: ListenerSetting | undefined): Promise<string> {

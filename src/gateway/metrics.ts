@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuditRecord } from '../core/audit.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { GatewayTenant } from './tenant.ts'
@@ -12,7 +12,40 @@ export interface Metrics {
   turnedAway(code: ErrorCode): void
   /** Prometheus text format. */
   text(): Promise<string>
+  /** The same as values, to be put together with those of other threads. */
+  measured(): Promise<Measured>
   readonly contentType: string
+}
+
+/** Metrics as values, each with how it is put together with another thread's. Plain data. */
+export type Measured = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
+
+/** Metrics of several threads as one text. The first is asked for what all would say alike. */
+export function together(measured: readonly Measured[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...measured]).metrics()
+}
+
+/** What the main thread counts of its workers. */
+export function workerCounters(wanted: number) {
+  const registry = new Registry()
+  const registers = [registry]
+  const serving = new Gauge({
+    name: 'dragoman_workers',
+    help: 'Threads that answer requests',
+    labelNames: ['state'],
+    registers,
+  })
+  const restarts = new Counter({
+    name: 'dragoman_worker_restarts_total',
+    help: 'Threads that ended of themselves and serve again',
+    registers,
+  })
+  serving.set({ state: 'wanted' }, wanted)
+  return {
+    serving: (count: number) => serving.set({ state: 'serving' }, count),
+    restarted: () => restarts.inc(),
+    measured: (): Promise<Measured> => registry.getMetricsAsJSON(),
+  }
 }
 
 // Seconds. An ES256 exchange takes 0.2 ms, an ML-DSA one some milliseconds, one that asks an issuer up to its timeout.
@@ -33,20 +66,29 @@ export interface Counters {
   reloaded(succeeded: boolean): void
 }
 
-export function newCounters(processMetrics = true): Counters {
+/** @param surroundings what is measured of Node: this thread and its `process`, the `thread` alone, or `nothing` */
+export function newCounters(surroundings: 'process' | 'thread' | 'nothing' = 'process'): Counters {
   const registry = new Registry()
   const registers = [registry]
-  if (processMetrics) collectDefaultMetrics({ register: registry })
+  if (surroundings !== 'nothing') collectDefaultMetrics({ register: registry })
+  if (surroundings === 'thread') {
+    // Memory and processor are the process's: added up they would be counted once for each thread.
+    for (const { name } of registry.getMetricsAsArray()) {
+      if (name.startsWith('process_')) registry.removeSingleMetric(name)
+    }
+  }
   const generation = new Gauge({
     name: 'dragoman_config_generation',
     help: 'Which reading of the configuration is in force: 1 at start, one more with each reload',
     registers,
+    aggregator: 'min',
   })
   const reloads = new Counter({
     name: 'dragoman_config_reloads_total',
     help: 'Reloads of the configuration, by how they ended; one that failed leaves the old one in force',
     labelNames: ['result'],
     registers,
+    aggregator: 'max',
   })
   let current = 0
   const set = (number: number) => {
@@ -91,7 +133,12 @@ export function newCounters(processMetrics = true): Counters {
   }
 }
 
-export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, counters: Counters): Metrics {
+export function metricsOf(
+  tenants: readonly GatewayTenant[],
+  turns: Turns,
+  counters: Counters,
+  everywhere?: () => Promise<string>,
+): Metrics {
   const { exchanges, tokens, duration, away } = counters
   // What is read of this configuration's tenants ends with it.
   const registry = new Registry()
@@ -131,7 +178,8 @@ export function metricsOf(tenants: readonly GatewayTenant[], turns: Turns, count
       if (result === 'issued') for (const counter of tokensOf(record)) counter.inc()
     },
     turnedAway: (code) => away.inc({ code }),
-    text: async () => `${await counters.registry.metrics()}\n${await registry.metrics()}`,
+    text: everywhere ?? (async () => `${await counters.registry.metrics()}\n${await registry.metrics()}`),
+    measured: async () => [...(await counters.registry.getMetricsAsJSON()), ...(await registry.getMetricsAsJSON())],
     contentType: registry.contentType,
   }
 }
@@ -152,6 +200,7 @@ function collected(registry: Registry, tenants: readonly GatewayTenant[], turns:
     help: 'Uses that are remembered until they expire',
     labelNames: ['tenant'],
     registers,
+    aggregator: 'max',
     collect() {
       for (const { services } of tenants) {
         if (services.replay.size !== undefined) this.set({ tenant: services.tenant }, services.replay.size)
@@ -163,6 +212,7 @@ function collected(registry: Registry, tenants: readonly GatewayTenant[], turns:
     help: 'Whether the keys of an issuer are at hand',
     labelNames: ['tenant', 'issuer'],
     registers,
+    aggregator: 'max',
     collect() {
       for (const { services, issuers } of tenants) {
         for (const { issuer, ready } of issuers?.() ?? []) this.set({ tenant: services.tenant, issuer }, ready ? 1 : 0)
@@ -174,6 +224,7 @@ function collected(registry: Registry, tenants: readonly GatewayTenant[], turns:
     help: 'When the keys of an issuer were last fetched',
     labelNames: ['tenant', 'issuer'],
     registers,
+    aggregator: 'max',
     collect() {
       for (const { services, issuers } of tenants) {
         for (const { issuer, fetchedAt } of issuers?.() ?? []) {

@@ -15,6 +15,8 @@ export interface GatewayTenant {
   readonly metadata?: ValueMap | undefined
   /** Where DPoP proofs must carry a nonce of ours: the one to be used next. */
   readonly nonces?: { current(now: number): string } | undefined
+  /** Who guesses credentials of its clients. Default: a limiter of its own. */
+  readonly guesses?: GuessLimiter | undefined
   /** How the issuers of the tenant stand, for the metrics. */
   readonly issuers?: (() => readonly IssuerStatus[]) | undefined
 }

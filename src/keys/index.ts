@@ -40,11 +40,7 @@ export async function createKeyStore(options: readonly KeyOptions[], tools: KeyS
   const kids = new Set<string>()
   const algorithms = new Map<string, Algorithm>()
   for (const option of options) {
-    // A key made at start is nowhere but here: made anew, it would leave every token that it signed without a key.
-    const make = () => load(option, tools, pool)
-    const signer = await (option.generate
-      ? (tools.carry?.take(JSON.stringify(['key', option]), make) ?? make())
-      : make())
+    const signer = await load(option, tools, pool)
     if (signers.has(option.name)) throw wrong(option, 'a name of its own')
     if (kids.has(signer.kid)) throw wrong(option, 'a key id of its own')
     const { jkt } = signer.publicKey
@@ -67,17 +63,30 @@ async function load(option: KeyOptions, tools: KeyStoreTools, pool: Pool): Promi
   if (option.certificates !== undefined && option.selfSigned !== undefined) {
     throw wrong(option, 'either certificates or self_signed')
   }
+  const make = () => materialOf(option, algorithm, tools)
+  // A key made at start is nowhere but here: made anew, it would leave every token that it signed without a key.
+  const { key, chain } = await (option.generate
+    ? (tools.carry?.take(JSON.stringify(['key', option]), make) ?? make())
+    : make())
+  return signerOf(key, algorithm, { kid: option.kid, chain, pool })
+}
+
+/** A private key, and the certificates above it: what a signer is made of. */
+interface Material {
+  readonly key: KeyObject
+  readonly chain: readonly Uint8Array[]
+}
+
+async function materialOf(option: KeyOptions, algorithm: Algorithm, tools: KeyStoreTools): Promise<Material> {
+  const { file, kid, certificates, selfSigned } = option
   const key =
-    option.file === undefined
+    file === undefined
       ? generatePrivateKey(algorithm)
-      : readPrivateKey(readText(option, option.file, tools), algorithm, option.name)
-  const { kid, certificates, selfSigned } = option
-  if (certificates !== undefined) {
-    return signerOf(key, algorithm, { kid, chain: chainOf(option, readText(option, certificates, tools), key), pool })
-  }
-  const signer = signerOf(key, algorithm, { kid, chain: [], pool })
-  if (selfSigned === undefined) return signer
-  return signerOf(key, algorithm, { kid, chain: [await selfSignedFor(option, selfSigned, signer, tools)], pool })
+      : readPrivateKey(readText(option, file, tools), algorithm, option.name)
+  if (certificates !== undefined) return { key, chain: chainOf(option, readText(option, certificates, tools), key) }
+  if (selfSigned === undefined) return { key, chain: [] }
+  const signer = signerOf(key, algorithm, { kid, chain: [], pool: signingPool() })
+  return { key, chain: [await selfSignedFor(option, selfSigned, signer, tools)] }
 }
 
 async function selfSignedFor(

@@ -327,8 +327,8 @@ describe('the paths of the process', () => {
   })
 
   it('/metrics has those of the process, each gateway its own, unless it is told not to', async () => {
-    const { app } = await http(undefined, { counters: newCounters(true) })
-    await http(undefined, { counters: newCounters(true) })
+    const { app } = await http(undefined, { counters: newCounters() })
+    await http(undefined, { counters: newCounters() })
     expect((await app.inject('/metrics')).body).toContain('process_cpu_seconds_total')
   })
 })

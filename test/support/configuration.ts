@@ -7,6 +7,7 @@ import { readConfiguration } from '../../src/config/read.ts'
 import { createTenant, type Tenant, type TenantTools } from '../../src/config/tenant.ts'
 import { newCarry } from '../../src/core/carry.ts'
 import { profileCheck } from '../../src/profiles/load.ts'
+import { memoryReplay } from '../../src/stores/memory.ts'
 import { GOOD } from './profiles.ts'
 
 const NOW = 1_790_000_000
@@ -55,6 +56,8 @@ export function newFolder(files: { readonly [name: string]: string | Uint8Array 
             check,
             clock: () => NOW,
             carry: newCarry(),
+            made: newCarry(),
+            replay: (setting) => memoryReplay(setting),
             random: (bytes) => new Uint8Array(bytes),
             fetch: () => Promise.reject(new Error('not in this test')),
             env: {},

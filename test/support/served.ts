@@ -20,8 +20,8 @@ export interface Served {
   readonly ended: Promise<number | null>
 }
 
-export function serve(configuration: string, env: NodeJS.ProcessEnv = {}): Served {
-  const child = spawn(process.execPath, [launcher, 'serve', '--config', configuration], {
+export function serve(configuration: string, env: NodeJS.ProcessEnv = {}, more: readonly string[] = []): Served {
+  const child = spawn(process.execPath, [launcher, 'serve', '--config', configuration, ...more], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

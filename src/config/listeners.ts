@@ -1,0 +1,41 @@
+import { dirname, resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import { DragomanError } from '../core/errors.ts'
+import type { ListenerSetting } from '../gateway/listen.ts'
+import { tlsOptions } from '../gateway/tls.ts'
+import { type Files, onDisk } from './files.ts'
+import type { Configuration, ListenerEntry } from './types.ts'
+
+/**
+ * The listeners of a configuration, their certificates and keys read.
+ *
+ * @throws {@link DragomanError} `ERR_PROFILE_OPTION` for a file that cannot be read, or a certificate that does not go with
+ * its key
+ */
+export function listenersOf(
+  { file, listeners }: Pick<Configuration, 'file' | 'listeners'>,
+  files: Files = onDisk,
+): readonly ListenerSetting[] {
+  const folder = dirname(resolve(file))
+  const refuse = (path: string, expected: string, cause: unknown): DragomanError =>
+    new DragomanError('ERR_PROFILE_OPTION', { cause, detail: { file, path, expected } })
+  return listeners.map(({ host = '127.0.0.1', port, operations, tls }, index) => {
+    const text = (member: keyof NonNullable<ListenerEntry['tls']>): string | undefined => {
+      const name = tls?.[member]
+      if (name === undefined) return undefined
+      try {
+        return files.read(resolve(folder, name)).toString('utf8')
+      } catch (cause) {
+        throw refuse(`listeners[${index}].tls.${member}`, 'a file that can be read', cause)
+      }
+    }
+    if (tls === undefined) return { host, port, operations }
+    const setting = { certificate: text('certificate') ?? '', key: text('key') ?? '', clientCa: text('client_ca') }
+    try {
+      createSecureContext(tlsOptions(setting))
+    } catch (cause) {
+      throw refuse(`listeners[${index}].tls`, 'a certificate and its private key, both in PEM', cause)
+    }
+    return { host, port, operations, tls: setting }
+  })
+}

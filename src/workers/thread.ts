@@ -1,0 +1,78 @@
+// One worker of `dragoman serve --workers`: a gateway of its own loop, made of what the main thread has settled.
+import process from 'node:process'
+import { parentPort, workerData } from 'node:worker_threads'
+import { createGateway, type Gateway, type Guess, type Prepared } from '../compose.ts'
+import { peer } from './calls.ts'
+import type { FromMain, Plan, ToMain } from './protocol.ts'
+import { auditOutbox } from './records.ts'
+
+if (parentPort === null) throw new TypeError('a worker thread')
+const { configuration, taken, limit } = workerData as {
+  readonly configuration: string
+  readonly taken: SharedArrayBuffer
+  readonly limit: number
+}
+
+let plan: Plan | undefined
+let gateway: Gateway | undefined
+let prepared: Prepared | undefined
+const guesses: Guess[] = []
+
+const handlers: FromMain = {
+  async start(first) {
+    plan = first
+    const { settled } = first
+    gateway = await createGateway(configuration, {
+      audit: (_, file) => records.sink(file),
+      log: (event, detail) => main.tell('log', { event, detail }),
+      threads: { settled, everywhere: () => main.ask('metrics'), guessed: told },
+    })
+  },
+  async listen(settings) {
+    await running().listen(settings)
+  },
+  async prepare(next) {
+    // Streams that it adds are there for whoever asks; those of before stay.
+    const health = new Map([...(plan?.health ?? []), ...next.health])
+    prepared = await running().prepare(next.settled)
+    plan = { ...next, health }
+  },
+  commit() {
+    prepared?.commit()
+    prepared = undefined
+  },
+  abandon() {
+    prepared?.abandon()
+    prepared = undefined
+  },
+  guessed(list) {
+    for (const guess of list) gateway?.guessed(guess)
+  },
+  measure: () => running().measured(),
+  async close() {
+    await running().close()
+    records.flush()
+  },
+}
+
+const main = peer<ToMain>(parentPort, handlers)
+const records = auditOutbox({
+  send: (lines) => main.tell('records', lines),
+  health: () => plan?.health ?? new Map(),
+  taken,
+  limit,
+})
+// After a defect too, the last records are sent.
+process.on('exit', records.flush)
+
+function running(): Gateway {
+  if (gateway === undefined) throw new TypeError('a worker that has been started')
+  return gateway
+}
+
+/** Failed authentications of one turn go out together. */
+function told(guess: Guess): void {
+  guesses.push(guess)
+  if (guesses.length > 1) return
+  setImmediate(() => main.tell('guessed', guesses.splice(0)))
+}
