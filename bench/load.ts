@@ -1,47 +1,122 @@
-import { connect, type Socket } from 'node:net'
+import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 /** What a burst of load gave. Times in milliseconds. */
 export interface Burst {
   readonly answered: number
   readonly refused: number
   readonly seconds: number
+  /** Of what was answered with 200, sorted. */
   readonly latencies: Float64Array
+  /** Of what was refused, sorted. */
+  readonly refusals: Float64Array
+}
+
+/** A client certificate in PEM, and whom it trusts. */
+export interface Shown {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** Connections that are kept. `shown`: over TLS, each with the certificate at its place. */
+export async function connections(port: number, count: number, shown?: readonly Shown[]): Promise<readonly Socket[]> {
+  return Promise.all(
+    Array.from({ length: count }, (_, index) => {
+      const certificate = shown?.[index % shown.length]
+      const socket = certificate
+        ? connectTls({ host: '127.0.0.1', port, servername: 'localhost', ...certificate })
+        : connectPlain({ host: '127.0.0.1', port, noDelay: true })
+      return new Promise<Socket>((resolve, reject) => {
+        socket.once(certificate ? 'secureConnect' : 'connect', () => resolve(socket)).once('error', reject)
+      })
+    }),
+  )
 }
 
 /**
- * Closed-loop load: each connection sends the next request when the last is answered, until the time is over.
- * Requests are whole HTTP messages made before, taken in turn, so that the driver costs little beside the server.
+ * Closed loop: each connection sends the next request when the last is answered, until the time is over or, where each
+ * request can be sent once only, until they are used up. Requests are whole HTTP messages made before, so that the driver
+ * costs little beside the server.
  */
-export async function load(
-  port: number,
+export async function closedLoop(
+  sockets: readonly Socket[],
   requests: readonly Buffer[],
-  connections: number,
-  seconds: number,
+  { seconds, once }: { readonly seconds: number; readonly once: boolean },
 ): Promise<Burst> {
-  const until = performance.now() + seconds * 1000
   const started = performance.now()
-  const latencies: number[] = []
+  const until = started + seconds * 1000
+  const tally = newTally()
   let next = 0
-  let refused = 0
   await Promise.all(
-    Array.from({ length: connections }, async () => {
-      const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-      await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-      while (performance.now() < until) {
+    sockets.map(async (socket) => {
+      while (performance.now() < until && !(once && next >= requests.length)) {
         const request = requests[next++ % requests.length] ?? Buffer.alloc(0)
         const sent = performance.now()
-        const status = await roundTrip(socket, request)
-        latencies.push(performance.now() - sent)
-        if (status !== 200) refused += 1
+        tally.add(await roundTrip(socket, request), performance.now() - sent)
       }
-      socket.destroy()
     }),
   )
+  return tally.burst((performance.now() - started) / 1000)
+}
+
+/**
+ * Open loop: requests are sent when a Poisson process says so, whether or not earlier ones are answered; the time of each
+ * runs from the moment at which it was due, so that waiting for a free connection counts.
+ */
+export async function openLoop(
+  sockets: readonly Socket[],
+  requests: readonly Buffer[],
+  { seconds, rate, random = Math.random }: { readonly seconds: number; readonly rate: number; random?: () => number },
+): Promise<Burst> {
+  const started = performance.now()
+  const tally = newTally()
+  const free = [...sockets]
+  const due: { readonly request: Buffer; readonly at: number }[] = []
+  let at = started
+  for (const request of requests) {
+    at += (-Math.log(1 - random()) / rate) * 1000
+    if (at > started + seconds * 1000) break
+    due.push({ request, at })
+  }
+  const total = due.length
+  let next = 0
+  await new Promise<void>((resolve, reject) => {
+    let done = 0
+    const send = () => {
+      const now = performance.now()
+      for (let one = due[next]; one !== undefined && one.at <= now && free.length > 0; one = due[next]) {
+        next += 1
+        const socket = free.pop()
+        if (socket === undefined) break
+        const { request, at: time } = one
+        roundTrip(socket, request).then((status) => {
+          tally.add(status, performance.now() - time)
+          free.push(socket)
+          done += 1
+          if (done === total) resolve()
+        }, reject)
+      }
+      // Not a timer: a millisecond is too coarse. The driver has a processor of its own where there are two.
+      if (next < total) setImmediate(send)
+    }
+    send()
+  })
+  return tally.burst((performance.now() - started) / 1000)
+}
+
+function newTally() {
+  const good: number[] = []
+  const bad: number[] = []
   return {
-    answered: latencies.length,
-    refused,
-    seconds: (performance.now() - started) / 1000,
-    latencies: Float64Array.from(latencies).sort(),
+    add: (status: number, milliseconds: number) => void (status === 200 ? good : bad).push(milliseconds),
+    burst: (seconds: number): Burst => ({
+      answered: good.length,
+      refused: bad.length,
+      seconds,
+      latencies: Float64Array.from(good).sort(),
+      refusals: Float64Array.from(bad).sort(),
+    }),
   }
 }
 

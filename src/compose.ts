@@ -340,10 +340,11 @@ async function generationOf(
       },
     })
     tenants.push(tenant)
-    const { services, limits, issuers } = tenant
+    const { services, limits, concurrent, issuers } = tenant
     served.push({
       services,
       limits,
+      concurrent,
       mutualTls,
       nonces,
       guesses: told(limiter, entry.issuer, threads?.guessed),

@@ -133,6 +133,13 @@ const tenantProperties = (methods: readonly string[]) => ({
         default: 32_768,
         description: 'Characters of one parameter.',
       },
+      concurrent_exchanges: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 100_000,
+        default: 1000,
+        description: 'Exchanges begun and not answered, of each worker; what comes beyond is refused at once (503).',
+      },
     },
   },
   audit: {

@@ -28,6 +28,8 @@ export interface Tenant {
   /** What an operator should know of it, a sentence each: first of all every `danger_` option. */
   readonly warnings: readonly string[]
   readonly limits: { readonly bytes: number; readonly parameters: number; readonly parameterBytes: number }
+  /** `undefined`: not said. */
+  readonly concurrent: number | undefined
   readonly dpopNonce: boolean
   issuers(): readonly IssuerStatus[]
 }
@@ -145,6 +147,7 @@ export async function createTenant(
       parameters: entry.limits?.parameters ?? 64,
       parameterBytes: entry.limits?.parameter_bytes ?? 32_768,
     },
+    concurrent: entry.limits?.concurrent_exchanges,
     dpopNonce: entry.dpop_nonce === true,
     issuers: trust.status,
   }

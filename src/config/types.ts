@@ -38,7 +38,12 @@ export interface TenantEntry {
   readonly clients?: readonly ClientEntry[]
   readonly issuers?: readonly IssuerEntry[]
   readonly profiles: string | readonly string[]
-  readonly limits?: { readonly body_bytes?: number; readonly parameters?: number; readonly parameter_bytes?: number }
+  readonly limits?: {
+    readonly body_bytes?: number
+    readonly parameters?: number
+    readonly parameter_bytes?: number
+    readonly concurrent_exchanges?: number
+  }
   readonly audit?: { readonly file?: string; readonly subject_key?: string }
   readonly verification_cache?: { readonly capacity?: number }
   readonly replay?: { readonly capacity?: number }

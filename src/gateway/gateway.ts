@@ -7,7 +7,7 @@ import { OPERATIONS, operations } from './operations.ts'
 import { type Answer, type AnswerContext, failure, publicDocument, send } from './reply.ts'
 import { type GatewayTenant, type Paths, type Site, siteOf } from './tenant.ts'
 import { causeOf, type TokenOptions, tokenHandler } from './token.ts'
-import { type TurnLimits, turns } from './turn.ts'
+import { CONCURRENT_EXCHANGES, type TurnLimits, turns } from './turn.ts'
 
 export interface HttpOptions extends TokenOptions {
   readonly version: string
@@ -35,7 +35,11 @@ export async function createHttp(tenants: readonly GatewayTenant[], options: Htt
   const queue = turns(options.turns)
   const metrics = metricsOf(tenants, queue, options.counters ?? newCounters('nothing'), options.everywhere)
   const sites = tenants.map((tenant) =>
-    siteOf(tenant, metrics.exchanged, tenant.guesses ?? guessLimiter(options.guesses)),
+    siteOf(tenant, {
+      count: metrics.exchanged,
+      guesses: tenant.guesses ?? guessLimiter(options.guesses),
+      lane: queue.lane(tenant.concurrent ?? CONCURRENT_EXCHANGES),
+    }),
   )
 
   /** Answers a request that comes to no exchange. */
@@ -61,7 +65,7 @@ export async function createHttp(tenants: readonly GatewayTenant[], options: Htt
     turnAway(reply, code, CLOSED)
   })
 
-  route(app, sites, 'POST', ({ token }) => token, tokenHandler(queue.run, options), turnAway)
+  route(app, sites, 'POST', ({ token }) => token, tokenHandler(options), turnAway)
   for (const { path, type, content } of documents) {
     const answer = (site: Site) => {
       const body = content(site)
@@ -119,6 +123,11 @@ function route(
       method,
       url: literal(path),
       bodyLimit: Math.max(...group.map(({ limits }) => limits.bytes)),
+      // Before the body, so that whatever is too much costs as little as can be. The connection stays.
+      onRequest: (request, reply, done) => {
+        if (method === 'POST' && find(request)?.lane.full) turnAway(reply, 'ERR_OVERLOADED')
+        else done()
+      },
       handler: async (request, reply) => {
         const site = find(request)
         const answer = site ? await handler(site, request) : NOWHERE

@@ -3,6 +3,7 @@ import type { Services } from '../core/exchange.ts'
 import type { ValueMap } from '../core/value.ts'
 import { FORM_LIMITS, type FormLimits } from './form.ts'
 import type { GuessLimiter } from './guess.ts'
+import type { Lane } from './turn.ts'
 
 /** One tenant, as HTTP serves it. */
 export interface GatewayTenant {
@@ -15,6 +16,8 @@ export interface GatewayTenant {
   readonly metadata?: ValueMap | undefined
   /** Where DPoP proofs must carry a nonce of ours: the one to be used next. */
   readonly nonces?: { current(now: number): string } | undefined
+  /** Exchanges begun and not answered, beyond which others are refused. Default: {@link CONCURRENT_EXCHANGES}. */
+  readonly concurrent?: number | undefined
   /** Who guesses credentials of its clients. Default: a limiter of its own. */
   readonly guesses?: GuessLimiter | undefined
   /** How the issuers of the tenant stand, for the metrics. */
@@ -67,9 +70,19 @@ export interface Site {
   readonly host: string
   /** Of this tenant's clients: another's may have the same names. */
   readonly guesses: GuessLimiter
+  /** Where its exchanges wait for their turn. */
+  readonly lane: Lane
 }
 
-export function siteOf(tenant: GatewayTenant, count: (record: AuditRecord) => void, guesses: GuessLimiter): Site {
+/** What a site has of the gateway that serves it. */
+export interface SiteTools {
+  /** Told of each record. */
+  readonly count: (record: AuditRecord) => void
+  readonly guesses: GuessLimiter
+  readonly lane: Lane
+}
+
+export function siteOf(tenant: GatewayTenant, { count, guesses, lane }: SiteTools): Site {
   const { audit, issuer } = tenant.services
   const counted: AuditSink = {
     write(record) {
@@ -85,5 +98,6 @@ export function siteOf(tenant: GatewayTenant, count: (record: AuditRecord) => vo
     paths: pathsOf(tenant.services),
     host: new URL(issuer).host,
     guesses,
+    lane,
   }
 }

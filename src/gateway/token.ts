@@ -8,7 +8,6 @@ import { type Answer, type AnswerContext, failure, success } from './reply.ts'
 import { type RequestFacts, tokenRequest } from './request.ts'
 import type { Site } from './tenant.ts'
 import { peerChains } from './tls.ts'
-import type { Turns } from './turn.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
@@ -30,7 +29,7 @@ export interface TokenOptions {
  * Slows down whoever guesses credentials, before anything is verified. There is an audit record for each request that
  * got here but those for which there is no room: a flood must not become one of records.
  */
-export function tokenHandler(run: Turns['run'], options: TokenOptions) {
+export function tokenHandler(options: TokenOptions) {
   const { exchange, recordRefusal } = options
   const chainOf = peerChains()
   const unavailable = quietly(options.log)
@@ -49,7 +48,7 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
   }
 
   return async (site: Site, request: FastifyRequest): Promise<Answer | ErrorCode> => {
-    const { services, tenant, host, guesses } = site
+    const { services, tenant, host, guesses, lane } = site
     const id = Buffer.from(services.random(16)).toString('base64url')
     const now = services.clock()
     const address = request.raw.socket.remoteAddress ?? ''
@@ -64,7 +63,7 @@ export function tokenHandler(run: Turns['run'], options: TokenOptions) {
       return failure(error, context)
     }
     try {
-      const result = await run(() => exchange(asked, services))
+      const result = await lane.run(() => exchange(asked, services))
       return success(result, asked.dpop.length > 0 ? { ...context, nonce: tenant.nonces?.current(now) } : context)
     } catch (error) {
       const code = error instanceof DragomanError ? error.code : 'ERR_INTERNAL'

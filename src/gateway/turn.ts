@@ -10,14 +10,25 @@ export interface TurnLimits {
   readonly inFlight: number
 }
 
+/** Exchanges of one tenant that are begun and not answered, unless its configuration says otherwise. */
+export const CONCURRENT_EXCHANGES = 1000
+
 // 256 of 0.2 ms are 50 ms of work. In flight: 2,000 requests of 64 KiB are 128 MiB.
 const TURN_LIMITS: TurnLimits = { queued: 256, inFlight: 2000 }
 
 /** Runs jobs in groups, and refuses those for which there is no room. */
-export interface Turns {
+export interface Turns extends Lane {
+  /** The same queue for a part of the jobs, with a bound of its own: whoever fills it leaves room for others. */
+  lane(inFlight: number): Lane
+}
+
+export interface Lane {
   /** @throws {@link DragomanError} `ERR_OVERLOADED`, before the job is begun */
   run<T>(job: () => Promise<T>): Promise<T>
+  /** Begun and not ended. */
   readonly inFlight: number
+  /** What is run now is refused: known before a request is read. */
+  readonly full: boolean
 }
 
 /**
@@ -36,30 +47,52 @@ export function turns(limits: TurnLimits = TURN_LIMITS): Turns {
     for (const job of jobs) job()
   }
 
+  function lane(most: number): Lane {
+    let own = 0
+    const isFull = () => own >= most || queue.length >= limits.queued || inFlight >= limits.inFlight
+    const ended = () => {
+      own -= 1
+      inFlight -= 1
+    }
+    return {
+      get inFlight() {
+        return own
+      },
+      get full() {
+        return isFull()
+      },
+      run(job) {
+        if (isFull()) return Promise.reject(new DragomanError('ERR_OVERLOADED', { retryAfter: 1 }))
+        own += 1
+        inFlight += 1
+        return new Promise((resolve, reject) => {
+          queue.push(() => {
+            job().then(
+              (result) => {
+                ended()
+                resolve(result)
+              },
+              (error) => {
+                ended()
+                reject(error)
+              },
+            )
+          })
+          if (queue.length === 1) setImmediate(flush)
+        })
+      },
+    }
+  }
+
+  const whole = lane(Number.POSITIVE_INFINITY)
   return {
+    lane,
+    run: (job) => whole.run(job),
     get inFlight() {
       return inFlight
     },
-    run(job) {
-      if (queue.length >= limits.queued || inFlight >= limits.inFlight) {
-        return Promise.reject(new DragomanError('ERR_OVERLOADED', { retryAfter: 1 }))
-      }
-      inFlight += 1
-      return new Promise((resolve, reject) => {
-        queue.push(() => {
-          job().then(
-            (result) => {
-              inFlight -= 1
-              resolve(result)
-            },
-            (error) => {
-              inFlight -= 1
-              reject(error)
-            },
-          )
-        })
-        if (queue.length === 1) setImmediate(flush)
-      })
+    get full() {
+      return whole.full
     },
   }
 }

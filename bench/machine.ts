@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { generateKeyPairSync, sign, verify } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import process from 'node:process'
+
+/** Processors: the servers on the first, the driver on the second, where there are two and a way to say so. */
+const pins = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
+
+/** Puts this process, or another with all of its threads, on one processor; `undefined`: on any. */
+export function pin(processor: number | undefined, pid = process.pid): void {
+  if (!pins) return
+  const set = processor === undefined ? `0-${availableParallelism() - 1}` : String(processor)
+  spawnSync('taskset', ['-a', '-cp', set, String(pid)])
+}
+
+export const pinned = pins
+
+/** A server that was started for this run. */
+export interface Server {
+  readonly pid: number
+  /** Milliseconds from the start of the process to the line that says that it listens. */
+  readonly started: number
+  signal(name: NodeJS.Signals): void
+  /** Resolves when standard error says so from here on. */
+  says(text: string): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function start(args: readonly string[], ready: string): Promise<Server> {
+  const began = performance.now()
+  const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let text = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const says = (what: string, from: number) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (text.slice(from).includes(what)) resolve()
+      }
+      child.stderr.on('data', look)
+      look()
+      void ended.then(() => reject(new Error(`a server ended: ${text}`)))
+    })
+  await says(ready, 0)
+  return {
+    pid: child.pid ?? 0,
+    started: performance.now() - began,
+    signal: (name) => void child.kill(name),
+    says: (what) => says(what, text.length),
+    stop: () => stopped(child, ended),
+  }
+}
+
+async function stopped(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  child.kill('SIGTERM')
+  await ended
+}
+
+/** CPU seconds that all threads of a process have used, as the operating system counts them. */
+export function cpuOf(pid: number): number {
+  let nanoseconds = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+  }
+  return nanoseconds / 1e9
+}
+
+/** MiB of memory that a process has in the machine. */
+export function residentOf(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(line?.[1] ?? Number.NaN) / 1024
+}
+
+const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+const signing = { key: key.privateKey, dsaEncoding: 'ieee-p1363' } as const
+const verifying = { key: key.publicKey, dsaEncoding: 'ieee-p1363' } as const
+// As long as what is signed of an access token.
+const input = Buffer.alloc(648, 'a')
+const signature = sign('sha256', input, signing)
+const PAIRS = 1000
+
+/** Seconds of CPU that one ES256 verify and one ES256 sign take, here and now, on the processor of the servers. */
+export function pair(): number {
+  pin(0)
+  const started = process.cpuUsage()
+  for (let at = 0; at < PAIRS; at += 1) {
+    verify('sha256', input, verifying, signature)
+    sign('sha256', input, signing)
+  }
+  const { user, system } = process.cpuUsage(started)
+  pin(1)
+  return (user + system) / 1e6 / PAIRS
+}
+
+/** How busy the machine was with other things, for whoever reads the figures: its load average of the last minute. */
+export const loadAverage = (): number => Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0])

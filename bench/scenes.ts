@@ -1,0 +1,203 @@
+import { closedLoop, connections, median, openLoop, quantile } from './load.ts'
+import { cpuOf, pin, residentOf, type Server } from './machine.ts'
+import { type BenchWorld, writeMany } from './world.ts'
+
+/** What the scenes beside the table work with. */
+export interface Setting {
+  readonly world: BenchWorld
+  readonly serve: (file: string, more?: readonly string[]) => Promise<Server>
+  readonly port: number
+  readonly full: boolean
+  /** The server of the table, idle by now. */
+  readonly main: Server
+}
+
+const make = <T>(count: number, one: () => T): readonly T[] => Array.from({ length: count }, one)
+const ms = (value: number) => Math.round(value * 100) / 100
+
+/** The value of a metric, of the gateway at this port. */
+async function metric(port: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${name} `))
+      ?.split(' ')[1],
+  )
+}
+
+// The histogram of Node counts from one tick of its timer, every ten milliseconds, to the next.
+const TICK = 10
+const PAUSE = 'nodejs_eventloop_lag_max_seconds'
+
+/** Open loop at half of what the server can do: how long answers take, and the longest that its loop stood still. */
+export async function latency({ world, port, full, main }: Setting) {
+  const sockets = await connections(port, 64)
+  const closed = await closedLoop(sockets, make(9000, world.requests.distinct), { seconds: 1, once: true })
+  const capacity = closed.answered / closed.seconds
+  const seconds = full ? 8 : 2
+  const p50: number[] = []
+  const p99: number[] = []
+  const pauses: number[] = []
+  for (let round = 0; round < (full ? 3 : 1); round += 1) {
+    const requests = make(Math.ceil((capacity / 2) * seconds * 1.2), world.requests.distinct)
+    // Reading it begins a new interval.
+    await metric(port, PAUSE)
+    const half = openLoop(sockets, requests, { seconds, rate: capacity / 2 })
+    const reloaded = main.says('is in force')
+    main.signal('SIGHUP')
+    const burst = await half
+    await reloaded
+    pauses.push((await metric(port, PAUSE)) * 1000 - TICK)
+    if (burst.refused > 0) throw new Error(`${burst.refused} requests were refused at half capacity`)
+    p50.push(quantile(burst.latencies, 0.5))
+    p99.push(quantile(burst.latencies, 0.99))
+  }
+  for (const socket of sockets) socket.destroy()
+  return {
+    capacity: Math.round(capacity),
+    open: { rate: Math.round(capacity / 2), p50: ms(median(p50)), p99: ms(median(p99)), seconds },
+    pause: ms(Math.max(...pauses)),
+  }
+}
+
+/** ES256 exchanges at a third of the capacity, alone and beside ML-DSA ones. */
+export async function beside({ world, port, full }: Setting) {
+  const sockets = await connections(port, 32)
+  const slow = await connections(port, 4)
+  const rate = 1000
+  const seconds = full ? 4 : 2
+  const one = async () => {
+    const requests = make(Math.ceil(rate * seconds * 1.2), world.requests.distinct)
+    return quantile((await openLoop(sockets, requests, { seconds, rate })).latencies, 0.99)
+  }
+  const alone: number[] = []
+  const together: number[] = []
+  for (let round = 0; round < (full ? 3 : 1); round += 1) {
+    alone.push(await one())
+    const slowRequests = make(1500 * seconds, world.requests.mldsa)
+    const requests = closedLoop(slow, slowRequests, { seconds, once: true })
+    together.push(await one())
+    await requests
+  }
+  for (const socket of [...sockets, ...slow]) socket.destroy()
+  return { beside: { rate, alone: ms(median(alone)), together: ms(median(together)) } }
+}
+
+/** Ten times what can be signed, of a slow algorithm, so that the driver can keep it up. */
+export async function overload({ world, port, full, serve }: Setting) {
+  const at = port + 20
+  const file = world.configuration('overload', at, 'limits: { concurrent_exchanges: 64 }\n')
+  const server = await serve(file)
+  pin(0, server.pid)
+  const sockets = await connections(at, 16)
+  const warm = await closedLoop(sockets, make(1500, world.requests.mldsa), { seconds: 1, once: true })
+  const capacity = warm.answered / warm.seconds
+  const many = await connections(at, 512)
+  const seconds = full ? 4 : 2
+  const alive: number[] = []
+  let running = true
+  const watching = (async () => {
+    while (running) {
+      const sent = performance.now()
+      const { status } = await fetch(`http://127.0.0.1:${at}/livez`)
+      await (await fetch(`http://127.0.0.1:${at}/metrics`)).text()
+      if (status !== 200) throw new Error('/livez said no')
+      alive.push(performance.now() - sent)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  })()
+  const requests = make(Math.ceil(capacity * 10 * seconds * 1.2), world.requests.mldsa)
+  const burst = await openLoop(many, requests, { seconds, rate: capacity * 10 })
+  running = false
+  await watching
+  for (const socket of [...sockets, ...many]) socket.destroy()
+  await server.stop()
+  return {
+    overload: {
+      capacity: Math.round(capacity),
+      offered: Math.round(capacity * 10),
+      answered: Math.round(burst.answered / burst.seconds),
+      acceptedP99: ms(quantile(burst.latencies, 0.99)),
+      refusedP50: ms(quantile(burst.refusals, 0.5)),
+      refusedP99: ms(quantile(burst.refusals, 0.99)),
+      aliveP99: ms(quantile(Float64Array.from(alive).sort(), 0.99)),
+    },
+  }
+}
+
+/** What two workers do against one, the driver on the same processors. */
+export async function workers({ world, port, full, serve }: Setting) {
+  pin(undefined)
+  const at = port + 30
+  const [one, two] = [
+    await serve(world.configuration('one', at)),
+    await serve(world.configuration('two', at + 2), ['--workers', '2']),
+  ]
+  const rates: { readonly one: number; readonly two: number; readonly cpuOne: number; readonly cpuTwo: number }[] = []
+  const burst = async (server: Server, on: number, seconds: number) => {
+    const requests = make(Math.ceil(14_000 * seconds), world.requests.distinct)
+    const sockets = await connections(on, 64)
+    const before = cpuOf(server.pid)
+    const result = await closedLoop(sockets, requests, { seconds, once: true })
+    const cpu = (cpuOf(server.pid) - before) / result.answered
+    for (const socket of sockets) socket.destroy()
+    return { rate: result.answered / result.seconds, cpu }
+  }
+  for (let round = -1; round < (full ? 5 : 2); round += 1) {
+    const first = round % 2 === 0 ? await burst(one, at, 1) : undefined
+    const second = await burst(two, at + 2, 1)
+    const alone = first ?? (await burst(one, at, 1))
+    // The first round warms up.
+    if (round >= 0) rates.push({ one: alone.rate, two: second.rate, cpuOne: alone.cpu, cpuTwo: second.cpu })
+  }
+  const resident = { one: Math.round(residentOf(one.pid)), two: Math.round(residentOf(two.pid)) }
+  await Promise.all([one.stop(), two.stop()])
+  const ratios = rates.map((row) => row.two / row.one)
+  return {
+    workers: {
+      one: Math.round(median(rates.map((row) => row.one))),
+      two: Math.round(median(rates.map((row) => row.two))),
+      ratio: ms(median(ratios)),
+      range: [ms(Math.min(...ratios)), ms(Math.max(...ratios))],
+      cpu: ms(median(rates.map((row) => row.cpuTwo / row.cpuOne))),
+      resident,
+    },
+  }
+}
+
+/** 10,000 profiles and 1,000 issuers beside those of the cases, against none. */
+export async function many({ world, port, full, serve }: Setting) {
+  const at = port + 40
+  const issuers = writeMany(world.folder, { profiles: 10_000, issuers: 1000 })
+  const few = await serve(world.configuration('few', at))
+  const large = await serve(world.configuration('large', at + 2, '', 'many', issuers))
+  pin(1)
+  pin(0, few.pid)
+  pin(0, large.pid)
+  const costs: { readonly few: number; readonly large: number }[] = []
+  const cost = async (server: Server, on: number) => {
+    const sockets = await connections(on, 16)
+    const requests = make(9000, world.requests.distinct)
+    const before = cpuOf(server.pid)
+    const result = await closedLoop(sockets, requests, { seconds: 1, once: true })
+    const used = (cpuOf(server.pid) - before) / result.answered
+    for (const socket of sockets) socket.destroy()
+    return used
+  }
+  for (let round = -1; round < (full ? 5 : 2); round += 1) {
+    const first = round % 2 === 0 ? await cost(few, at) : undefined
+    const second = await cost(large, at + 2)
+    const row = { few: first ?? (await cost(few, at)), large: second }
+    if (round >= 0) costs.push(row)
+  }
+  const resident = Math.round(residentOf(large.pid))
+  await Promise.all([few.stop(), large.stop()])
+  return {
+    many: {
+      ratio: ms(median(costs.map((row) => row.large / row.few))),
+      started: Math.round(large.started),
+      resident,
+    },
+  }
+}
