@@ -1,20 +1,23 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { createServer } from 'node:net'
+import { availableParallelism, cpus } from 'node:os'
 import process from 'node:process'
 
 /** Processors: the servers on the first, the driver on the second, where there are two and a way to say so. */
-const pins = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
+const processors = availableParallelism()
+const pins = processors > 1 && spawnSync('taskset', ['--version']).status === 0
 
 /** Puts this process, or another with all of its threads, on one processor; `undefined`: on any. */
 export function pin(processor: number | undefined, pid = process.pid): void {
   if (!pins) return
-  const set = processor === undefined ? `0-${availableParallelism() - 1}` : String(processor)
+  const set = processor === undefined ? `0-${processors - 1}` : String(processor)
   spawnSync('taskset', ['-a', '-cp', set, String(pid)])
 }
 
-export const pinned = pins
+/** What this run may use; asked before it puts itself on one of them. */
+export const machine = `${processors} of ${cpus()[0]?.model.trim() ?? 'unknown'}`
 
 /** A server that was started for this run. */
 export interface Server {
@@ -94,6 +97,22 @@ export function pair(): number {
   pin(1)
   return (user + system) / 1e6 / PAIRS
 }
+
+/** The first of 50 ports in a row that nobody has. */
+export async function freeRange(): Promise<number> {
+  for (;;) {
+    const first = 20_000 + 50 * Math.floor(Math.random() * 200)
+    const taken = await Promise.all(Array.from({ length: 50 }, (_, at) => isTaken(first + at)))
+    if (!taken.includes(true)) return first
+  }
+}
+
+const isTaken = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(true))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)))
+  })
 
 /** How busy the machine was with other things, for whoever reads the figures: its load average of the last minute. */
 export const loadAverage = (): number => Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0])

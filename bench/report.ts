@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus } from 'node:os'
 import { median } from './load.ts'
+import { machine } from './machine.ts'
 
 /** One burst of one case. */
 export interface Row {
@@ -131,7 +131,7 @@ export function show(figures: Figures): string {
   const peerPairs = peer && medianOf(peer.rows, 'pairs')
   const hits = rows.find(({ name }) => name.includes('come again'))
   return [
-    `Measured ${figures.date.slice(0, 10)} with Node ${figures.node.slice(1)} on ${availableParallelism()} of ${cpus()[0]?.model.trim() ?? 'unknown'}, load average ${figures.load.toFixed(1)} at the end; one pair took ${unit.toFixed(0)} µs; ${figures.rounds} rounds, ${Math.round(figures.seconds / 60)} minutes. Bare reply: ${medianOf(bare?.rows ?? [], 'pairs').toFixed(2)} pairs.`,
+    `Measured ${figures.date.slice(0, 10)} with Node ${figures.node.slice(1)} on ${machine}, load average ${figures.load.toFixed(1)} at the end; one pair took ${unit.toFixed(0)} µs; ${figures.rounds} rounds, ${Math.round(figures.seconds / 60)} minutes. Bare reply: ${medianOf(bare?.rows ?? [], 'pairs').toFixed(2)} pairs.`,
     '',
     ...table.map(asLine),
     '',

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { newPeer } from './compare.ts'
 import { type Burst, closedLoop, connections, type Shown } from './load.ts'
-import { cpuOf, loadAverage, pair, pin, residentOf, type Server, start } from './machine.ts'
+import { cpuOf, freeRange, loadAverage, pair, pin, residentOf, type Server, start } from './machine.ts'
 import { type Figures, type Row, show, writeDocs } from './report.ts'
 import * as scenes from './scenes.ts'
 import { newBenchWorld, packageIn } from './world.ts'
@@ -27,7 +27,7 @@ const SECONDS = 1
 const CONNECTIONS = 16
 // Beyond what a burst can use up.
 const REQUESTS = 9000
-const PORT = 18_080
+const PORT = await freeRange()
 const began = performance.now()
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: join(import.meta.dirname, '..'), stdio: 'inherit' })

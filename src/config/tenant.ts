@@ -13,6 +13,7 @@ import { loadProfiles } from '../profiles/load.ts'
 import type { Path } from '../profiles/problem.ts'
 import { type Report, reportOn } from '../profiles/report.ts'
 import type { SourceFile } from '../profiles/source.ts'
+import { whenAgain } from '../stores/again.ts'
 import { verifiedStore } from '../stores/verified.ts'
 import { createTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
 import { loadClients } from './clients.ts'
@@ -136,7 +137,7 @@ export async function createTenant(
       keys,
       replay: tools.replay(entry.replay),
       // Not carried over a reload: whatever was verified was so by the keys of before.
-      verified: verifiedStore(entry.verification_cache),
+      verified: whenAgain(verifiedStore(entry.verification_cache)),
       auditKey,
       observer: tools.observer,
       audit: tools.audit(file === undefined ? undefined : resolve(folder, file)),

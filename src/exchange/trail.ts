@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import type { AuditRecord, TraceEntry } from '../core/audit.ts'
 import type { Client } from '../core/client.ts'
 import { DragomanError, errors } from '../core/errors.ts'
@@ -138,4 +138,4 @@ export function leave(trail: Trail, { audit }: Services): void {
 }
 
 const digestOf = (text: string | undefined): string | undefined =>
-  text === undefined ? undefined : createHash('sha256').update(text).digest('hex')
+  text === undefined ? undefined : hash('sha256', text)

@@ -72,7 +72,8 @@ async function signedToken(
   services: VerifyServices,
 ): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
   const codec = codecOf(envelope, acceptance, services)
-  const store = codec.timeless === true ? services.verified : undefined
+  // What may be used once does not come again.
+  const store = codec.timeless === true && !acceptance.singleUse ? services.verified : undefined
   const key = store && cacheKey(envelope, acceptance)
   const known = key === undefined ? undefined : store?.find(key, now)
   if (known !== undefined && stillHolds(known, acceptance, services)) return known

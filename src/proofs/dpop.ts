@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Algorithm, cryptoKey, fits, verifySignature } from '../core/algorithms.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { PublicKey } from '../core/keys.ts'
@@ -159,7 +159,7 @@ function assertUse({ htm, htu, iat, ath }: DpopClaims, use: DpopUse, now: number
   }
   // Not asked for at a token endpoint; a client that sends it means the token that it presents.
   if (ath === undefined && use.ath === 'optional') return
-  if (ath !== createHash('sha256').update(use.token).digest('base64url')) {
+  if (ath !== hash('sha256', use.token, 'base64url')) {
     throw refuse('ath', 'the SHA-256 of the token')
   }
 }
@@ -171,7 +171,7 @@ async function assertFirstUse(
   { now, replay }: Pick<ProofTools, 'now' | 'replay'>,
 ): Promise<void> {
   // Keyed by our own spelling of method and URL: under another of theirs the proof would pass once more.
-  const digest = createHash('sha256').update(`${key.jkt}\0${method}\0${url}\0${jti}`).digest('hex')
+  const digest = hash('sha256', `${key.jkt}\0${method}\0${url}\0${jti}`)
   // The first second at which it would be too old.
   const until = Math.floor(iat) + MAX_AGE + 1
   if (!(await replay.claim(`dpop ${digest}`, until, now))) throw new DragomanError('ERR_PROOF_REPLAYED')

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { algorithmsFor } from '../core/algorithms.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Proof, ProofMethod } from '../core/proof.ts'
@@ -47,7 +47,7 @@ function proofBy(leaf: Uint8Array): Proof {
       method: 'mtls',
       publicKey,
       certificate: leaf,
-      x5tS256: createHash('sha256').update(leaf).digest('base64url'),
+      x5tS256: hash('sha256', leaf, 'base64url'),
     }
   } catch (cause) {
     if (cause instanceof DragomanError && cause.code !== 'ERR_PROOF_CERTIFICATE') {

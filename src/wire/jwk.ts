@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { type Algorithm, algorithmNamed, algorithmsFor, type CryptoKey, cryptoKey } from '../core/algorithms.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { PublicKey, VerificationKey } from '../core/keys.ts'
@@ -107,7 +107,7 @@ export function publicKey(key: KeyObject): PublicKey {
       return canonical()
     },
     get jkt() {
-      jkt ??= createHash('sha256').update(JSON.stringify(canonical())).digest('base64url')
+      jkt ??= hash('sha256', JSON.stringify(canonical()), 'base64url')
       return jkt
     },
     get ckt() {

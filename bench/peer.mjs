@@ -1,0 +1,87 @@
+// oidc-provider with a token-exchange grant that checks and issues what ours does in its plainest case. See compare.ts.
+import { generateKeyPairSync } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import Provider, { errors } from 'oidc-provider'
+
+const [, , port, keyFile, audience] = process.argv
+const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const RESOURCE = 'https://a.beta.example'
+const keys = createLocalJWKSet(JSON.parse(readFileSync(keyFile, 'utf8')))
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+
+const provider = new Provider(`http://127.0.0.1:${port}`, {
+  clients: [
+    {
+      client_id: 'demo',
+      client_secret: 'demo-secret',
+      grant_types: [GRANT],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
+  ],
+  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'peer', alg: 'ES256', use: 'sig' }] },
+  scopes: ['orders.read', 'orders.write', 'stock.read'],
+  features: {
+    devInteractions: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => RESOURCE,
+      getResourceServerInfo: () => ({
+        scope: 'orders.read orders.write stock.read',
+        audience: RESOURCE,
+        accessTokenTTL: 300,
+        accessTokenFormat: 'jwt',
+        jwt: { sign: { alg: 'ES256' } },
+      }),
+    },
+  },
+  // Claims that ours keeps.
+  extraTokenClaims: (ctx) => ctx.kept,
+})
+
+provider.registerGrantType(
+  GRANT,
+  async (ctx, next) => {
+    const { params, client } = ctx.oidc
+    const { payload } = await jwtVerify(params.subject_token, keys, {
+      issuer: 'https://id.alpha.example',
+      audience,
+      algorithms: ['ES256'],
+      typ: 'JWT',
+    }).catch(() => {
+      throw new errors.InvalidRequest('the token cannot be verified')
+    })
+    const held = String(payload.scope).split(' ')
+    const scope = String(params.scope)
+      .split(' ')
+      .filter((one) => held.includes(one))
+    const { email, groups, given_name, family_name, locale, tenant } = payload
+    ctx.kept = { sub: payload.sub, email, groups, given_name, family_name, locale, tenant }
+    const token = new provider.ClientCredentials({ client, scope: scope.join(' ') })
+    token.resourceServer = new provider.ResourceServer(
+      RESOURCE,
+      await provider.configuration?.('features.resourceIndicators')?.getResourceServerInfo?.() ?? {
+        scope: 'orders.read orders.write stock.read',
+        audience: RESOURCE,
+        accessTokenTTL: 300,
+        accessTokenFormat: 'jwt',
+        jwt: { sign: { alg: 'ES256' } },
+      },
+    )
+    ctx.body = {
+      access_token: await token.save(),
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      token_type: 'Bearer',
+      expires_in: token.expiration,
+      scope: token.scope,
+    }
+    await next()
+  },
+  ['subject_token', 'subject_token_type', 'scope', 'resource'],
+  [],
+)
+provider.listen(Number(port), '127.0.0.1', () => process.stderr.write('listening\n'))
+process.on('SIGTERM', () => process.exit(0))
