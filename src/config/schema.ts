@@ -136,7 +136,8 @@ const tenantProperties = (methods: readonly string[]) => ({
       concurrent_exchanges: {
         type: 'integer',
         minimum: 1,
-        maximum: 100_000,
+        // As many as wait for a slow signature at most: nobody is refused who has spent a token by then.
+        maximum: 1024,
         default: 1000,
         description: 'Exchanges begun and not answered, of each worker; what comes beyond is refused at once (503).',
       },

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Stage } from '../../src/core/stage.ts'
+import { gate } from '../support/gate.ts'
 import { newWorld, type World } from '../support/world.ts'
 
 const target = 'https://one.beta.example'
@@ -16,40 +16,6 @@ stages:
   - format: { to: jwt }
   - crypto: { key: signing }
 `
-
-/** A stage that lets a test hold an exchange where it is. */
-function gate() {
-  let wait: Promise<void> = Promise.resolve()
-  const entered: (() => void)[] = []
-  const stage: Stage = {
-    name: 'gate',
-    phase: 'meaning',
-    summary: 'waits',
-    schema: { type: 'object' },
-    prepare: () => ({
-      async transform(draft) {
-        for (const resolve of entered.splice(0)) resolve()
-        await wait
-        return draft
-      },
-    }),
-  }
-  return {
-    stage,
-    close() {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      wait = promise
-      const inside = new Promise<void>((done) => entered.push(done))
-      return {
-        inside,
-        open: () => {
-          wait = Promise.resolve()
-          resolve()
-        },
-      }
-    },
-  }
-}
 
 let world: World
 const held = gate()
