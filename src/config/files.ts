@@ -30,7 +30,8 @@ export function recorded(files: Files = onDisk): Files & { readonly snapshot: Sn
   return {
     snapshot: { files: known, folders },
     read(path) {
-      const bytes = known.get(path) ?? files.read(path)
+      // In memory of its own: small buffers share theirs with whatever else was read, and go to other threads whole.
+      const bytes = known.get(path) ?? Uint8Array.from(files.read(path))
       known.set(path, bytes)
       return Buffer.from(bytes)
     },

@@ -79,3 +79,27 @@ export function peer<Theirs extends Handlers>(port: Port, handlers: Handlers): P
     },
   }
 }
+
+/** The answer, or nothing where the thread ended before it gave one. */
+export const unlessGone = <T>(answer: Promise<T>): Promise<T | undefined> =>
+  answer.catch((error: unknown) => {
+    if (error instanceof Gone) return undefined
+    throw error
+  })
+
+/** The answer if it comes in time. @throws an error otherwise */
+export async function inTime<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('a thread does not answer')), milliseconds)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The answer if it comes in time; otherwise, or when it is a failure, nothing. */
+export const within = <T>(milliseconds: number, answer: Promise<T>): Promise<T | undefined> =>
+  inTime(milliseconds, answer).catch(() => undefined)

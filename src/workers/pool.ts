@@ -1,12 +1,13 @@
 import process from 'node:process'
-import { SHARE_ENV, Worker } from 'node:worker_threads'
-import { createGateway, type Gateway, type Guess, type Settled } from '../compose.ts'
+import type { Worker } from 'node:worker_threads'
+import { createGateway, type Gateway, type Settled } from '../compose.ts'
 import { type ListenerSetting, reserve } from '../gateway/listen.ts'
 import { type Measured, together, workerCounters } from '../gateway/metrics.ts'
 import { type ReplayTable, releaseLocks } from '../stores/shared.ts'
-import { Gone, type Peer, peer } from './calls.ts'
-import type { FromMain, Plan, ToMain } from './protocol.ts'
+import { inTime, unlessGone, within } from './calls.ts'
+import type { Plan, ToMain } from './protocol.ts'
 import { auditStreams } from './records.ts'
+import { endOf, type Running, spawnWorker } from './worker.ts'
 
 /** A gateway in several threads: what `serve` does with one in its own. */
 export interface Workers extends Pick<Gateway, 'close' | 'files' | 'generation' | 'reload' | 'reopen' | 'warnings'> {
@@ -27,6 +28,8 @@ const LAST_DELAY = 30_000
 const SERVED_WELL = 60_000
 // A worker that does not answer is left out of the metrics.
 const MEASURE_PATIENCE = 1000
+// A large configuration takes some seconds; who takes longer is stuck, and keeps the others from nothing but this reload.
+const RELOAD_PATIENCE = 60_000
 // Connections that are busy are cut after ten seconds; whoever is not done then is stuck.
 const CLOSE_PATIENCE = 15_000
 // What all workers together may have on the way to the audit streams: what these take beyond their own limit.
@@ -66,65 +69,46 @@ export async function startWorkers(configuration: string, { count, log, spawned 
   }
 
   async function start(place: Place): Promise<void> {
-    /** How many lines of this worker have been taken; see {@link Outbox}. */
-    const taken = new SharedArrayBuffer(4)
-    const thread = new Worker(new URL(`./thread${extension()}`, import.meta.url), {
-      workerData: {
-        configuration,
-        taken,
-        limit: Math.floor(LINES_ON_THE_WAY / (2 * count)),
-      },
-      env: SHARE_ENV,
-      name: `dragoman ${place.number}`,
+    const worker = spawnWorker({
+      number: place.number,
+      configuration,
+      limit: Math.floor(LINES_ON_THE_WAY / (2 * count)),
+      handlers: handlersOf(place),
+      failed: (cause) => log('worker', { worker: place.number, ...cause }),
     })
-    spawned?.(thread)
-    const owner = thread.threadId + 1
-    const worker: Running = {
-      thread,
-      peer: newPeer(thread, place, new Int32Array(taken)),
-      startedAt: performance.now(),
-      measured: undefined,
-    }
-    const ended = new Promise<void>((resolve) => {
-      thread.once('error', (error) => log('worker', { worker: place.number, ...endOf(error) }))
-      thread.once('exit', () => {
-        worker.peer.gone()
-        resolve()
-      })
-    })
-    void ended.then(async () => {
-      const { made } = (await gateway.settled()) ?? { made: new Map<string, unknown>() }
-      for (const value of made.values()) if (isTable(value)) releaseLocks(value, owner)
-    })
+    spawned?.(worker.thread)
+    void worker.ended.then(() => release(worker.id))
     try {
       await worker.peer.ask('start', await plan(gateway.settled()))
       await worker.peer.ask('listen', listeners)
     } catch (error) {
-      await thread.terminate()
+      await worker.thread.terminate()
       throw error
     }
     place.worker = worker
     counted.serving(peers().length)
-    void ended.then(() => lost(place))
+    void worker.ended.then(() => lost(place))
   }
 
-  function newPeer(thread: Worker, place: Place, taken: Int32Array): Peer<FromMain> {
-    const own: Peer<FromMain> = peer<FromMain>(thread, {
-      records(lines) {
-        Atomics.add(taken, 0, lines.lines.length)
-        try {
-          streams.write(lines)
-        } catch {
-          log('audit', { lost: lines.lines.length })
-        }
-      },
-      guessed(guesses: readonly Guess[]) {
-        for (const other of peers()) if (other.peer !== own) other.peer.tell('guessed', guesses)
-      },
-      metrics,
-      log: ({ event, detail }) => log(event, { worker: place.number, ...detail }),
-    } satisfies ToMain)
-    return own
+  const handlersOf = (place: Place): ToMain => ({
+    records(lines) {
+      try {
+        streams.write(lines)
+      } catch {
+        log('audit', { lost: lines.lines.length })
+      }
+    },
+    guessed(guesses) {
+      for (const other of peers()) if (other !== place.worker) other.peer.tell('guessed', guesses)
+    },
+    metrics,
+    log: ({ event, detail }) => log(event, { worker: place.number, ...detail }),
+  })
+
+  /** What a thread held when it ended is free again. */
+  async function release(thread: number): Promise<void> {
+    const settled = await gateway.settled()
+    for (const value of settled?.made.values() ?? []) if (isTable(value)) releaseLocks(value, thread + 1)
   }
 
   /** A worker has ended, and nobody asked it to: it is started again, each time after longer. */
@@ -175,7 +159,7 @@ export async function startWorkers(configuration: string, { count, log, spawned 
     const all = peers()
     try {
       const wanted = await plan(prepared.settled)
-      await Promise.all(all.map(({ peer }) => unlessGone(peer.ask('prepare', wanted))))
+      await inTime(RELOAD_PATIENCE, Promise.all(all.map(({ peer }) => unlessGone(peer.ask('prepare', wanted)))))
     } catch (error) {
       prepared.abandon()
       for (const { peer } of all) peer.tell('abandon')
@@ -183,13 +167,13 @@ export async function startWorkers(configuration: string, { count, log, spawned 
     }
     prepared.commit()
     // Sent to all before anything else is done, and answered when each has it in force.
-    await Promise.all(all.map(({ peer }) => unlessGone(peer.ask('commit'))))
+    await within(RELOAD_PATIENCE, Promise.all(all.map(({ peer }) => unlessGone(peer.ask('commit')))))
   }
 
   async function close(): Promise<void> {
     closing = true
     for (const { timer } of places) clearTimeout(timer)
-    await queue
+    await within(CLOSE_PATIENCE, queue)
     await Promise.all(
       peers().map(async ({ peer, thread }) => {
         await within(CLOSE_PATIENCE, unlessGone(peer.ask('close')))
@@ -232,14 +216,6 @@ interface Place {
   timer: NodeJS.Timeout | undefined
 }
 
-interface Running {
-  readonly thread: Worker
-  readonly peer: Peer<FromMain>
-  readonly startedAt: number
-  /** When it was last asked. */
-  measured: Measured | undefined
-}
-
 const newPlace = (number: number): Place => ({
   number,
   worker: undefined,
@@ -247,37 +223,8 @@ const newPlace = (number: number): Place => ({
   timer: undefined,
 })
 
-/** Sources in a working copy, and what was built of them in a package. */
-const extension = (): string => (import.meta.url.endsWith('.ts') ? '.ts' : '.js')
-
 const isTable = (value: unknown): value is ReplayTable =>
   typeof value === 'object' && value !== null && 'memory' in value && value.memory instanceof SharedArrayBuffer
-
-/** What a worker ended by: its class and where. Not its message, which may quote what was being read. */
-function endOf(error: unknown): { readonly [name: string]: unknown } {
-  if (!(error instanceof Error)) return { name: typeof error }
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line))
-  return { name: error.name, ...('code' in error && { code: error.code }), stack: frames?.map((line) => line.trim()) }
-}
-
-const unlessGone = <T>(answer: Promise<T>): Promise<T | undefined> =>
-  answer.catch((error: unknown) => {
-    if (error instanceof Gone) return undefined
-    throw error
-  })
-
-/** What comes in time; `undefined` otherwise. */
-async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds)
-  })
-  try {
-    return await Promise.race([answer.catch(() => undefined), late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
 
 function addressOf({ host, port, tls }: ListenerSetting): string {
   return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -9,6 +9,7 @@ import { samples } from '../../src/cli/dev/commands.ts'
 import { exit } from '../../src/cli/io.ts'
 import { createGateway } from '../../src/compose.ts'
 import { errors } from '../../src/core/errors.ts'
+import { together, workerCounters } from '../../src/gateway/metrics.ts'
 import { blocks, blocksOf, pages, read, root, shipped } from '../support/pages.ts'
 import { newWorld, type World } from '../support/world.ts'
 
@@ -321,7 +322,10 @@ describe('docs/operations.md', () => {
     await world.post({ subject_token: await world.token('jwt'), audience: 'https://jwt-to-cwt.beta.example' })
     await world.gateway.http.inject({ url: '/nowhere' })
     await world.gateway.reload()
-    const { body } = await world.gateway.http.inject({ url: '/metrics' })
+    const workers = workerCounters(2)
+    workers.serving(2)
+    const { body: own } = await world.gateway.http.inject({ url: '/metrics' })
+    const body = `${own}\n${await together([await workers.measured()])}`
     await world.close()
     const metrics = [...body.matchAll(/^# TYPE (dragoman_\w+) /gm)].map(([, name = '']) => name)
     const rows = [...read(page).matchAll(/^\| `(dragoman_\w+)`.* \| ([^|]*)\| [^|]+ \|$/gm)]

@@ -129,7 +129,8 @@ export async function newReader(folder: string, scenario?: string): Promise<Read
       again = READS.test(text) ? text : undefined
       if (/^(?:npm|git|dragoman dev) /.test(text)) output = () => dev.text
       else if (text.startsWith('dragoman serve ')) {
-        const server = start(['serve', '--config', join(folder, text.trim().split('/').at(-1) ?? '')])
+        const [, , , file = '', ...more] = text.trim().split(' ')
+        const server = start(['serve', '--config', join(folder, file.split('/').at(-1) ?? ''), ...more])
         servers.push(server)
         output = () => server.text
         await server.says('listening on')

@@ -1,9 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { publicKey } from '../../src/wire/jwk.ts'
-import { NOW, newWorld, said, type World } from '../support/world.ts'
+import { basicOf, dpopBy, rewrite } from '../support/live.ts'
+import { ISSUER, NOW, newWorld, said, TOKEN_EXCHANGE, type World } from '../support/world.ts'
 
 let world: World
 afterEach(() => world.close())
@@ -89,9 +90,102 @@ describe('a token whose signature was verified a moment ago', () => {
   it('is refused without the proof of the key it is bound to, also after it was taken with it', async () => {
     world = await newWorld()
     const key = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    const other = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    const proof = ({ privateKey }: { privateKey: KeyObject }) => ({
+      dpop: dpopBy(privateKey, { issuer: ISSUER }, { iat: NOW }),
+    })
     const bound = await world.token('jwt', { claims: said, confirmation: { publicKey: publicKey(key.publicKey) } })
     expect(await ask(bound)).toBe('ERR_TOKEN_UNPROVED')
+    for (let n = 0; n < 3; n += 1) expect(await ask(bound, {}, proof(key))).toBe('issued')
     expect(await ask(bound)).toBe('ERR_TOKEN_UNPROVED')
+    expect(await ask(bound, {}, proof(other))).toBe('ERR_PROOF_MISMATCH')
+  })
+
+  it('is refused when its issuer is no longer one that the profile takes', async () => {
+    const token = await known()
+    const profile = `name: one
+accept:
+  clients: [demo]
+  subject: { format: jwt, issuers: [https://edge.alpha.example] }
+  targets: { allow: [${target}] }
+stages:
+  - format: { to: jwt }
+  - crypto: { key: signing }
+`
+    writeFileSync(join(world.folder, 'one.yaml'), profile)
+    rewrite(world.folder, 'dragoman.yaml', /^profiles: .*$/m, 'profiles: [one.yaml]')
+    await world.gateway.reload()
+    expect(await ask(token)).toBe('ERR_TRUST_ISSUER')
+  })
+
+  it('is refused when a condition that it met is now another', async () => {
+    const token = await known()
+    const condition = (text: string) => `name: one
+accept:
+  clients: [demo]
+  subject: { format: jwt, issuers: [https://id.alpha.example] }
+  targets: { allow: [${target}] }
+stages:
+  - context: { conditions: ['${text}'] }
+  - format: { to: jwt }
+  - crypto: { key: signing }
+`
+    writeFileSync(join(world.folder, 'one.yaml'), condition('subject.email.endsWith("@alpha.example")'))
+    rewrite(world.folder, 'dragoman.yaml', /^profiles: .*$/m, 'profiles: [one.yaml]')
+    await world.gateway.reload()
+    for (let n = 0; n < 3; n += 1) expect(await ask(token)).toBe('issued')
+    writeFileSync(join(world.folder, 'one.yaml'), condition('subject.email.endsWith("@beta.example")'))
+    await world.gateway.reload()
+    expect(await ask(token)).toBe('ERR_PROFILE_CONDITION')
+  })
+
+  it('is not for another client, which has profiles of its own', async () => {
+    world = await newWorld({
+      edit: (folder) =>
+        rewrite(
+          folder,
+          'dragoman.yaml',
+          'issuers:\n',
+          '  - { client_id: stranger, token_endpoint_auth_method: client_secret_basic, client_secret: stranger-secret }\nissuers:\n',
+        ),
+    })
+    const token = await world.token('jwt')
+    for (let n = 0; n < 3; n += 1) expect(await ask(token)).toBe('issued')
+    expect(await ask(token, {}, { authorization: basicOf('stranger', 'stranger-secret') })).toBe('ERR_PROFILE_NONE')
+  })
+
+  it('is not for another tenant, which believes others', async () => {
+    world = await newWorld({
+      edit(folder) {
+        const file = join(folder, 'dragoman.yaml')
+        const [before = '', tenant = ''] = readFileSync(file, 'utf8').split(/^(?=keys:)/m)
+        const [, listeners = ''] = before.split(/^(?=listeners:)/m)
+        const of = (name: string, path: string, text: string) =>
+          `  - name: ${name}\n    issuer: ${ISSUER}${path}\n${text.replace(/^(?=.)/gm, '    ')}`
+        // The same issuer by name, with other keys.
+        const second = tenant.replace('jwks_file: alpha-jwks.json', 'jwks_file: alpha-edge-jwks.json')
+        writeFileSync(file, `${listeners}tenants:\n${of('first', '', tenant)}${of('second', '/second', second)}`)
+      },
+    })
+    const token = await world.token('jwt')
+    for (let n = 0; n < 3; n += 1) expect(await ask(token)).toBe('issued')
+    const form = new URLSearchParams({
+      grant_type: TOKEN_EXCHANGE,
+      subject_token: token,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      audience: target,
+    })
+    const reply = await world.gateway.http.inject({
+      method: 'POST',
+      url: '/second/token',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        authorization: basicOf('demo', 'demo-secret'),
+      },
+      payload: form.toString(),
+    })
+    expect(reply.statusCode).toBe(400)
+    expect(world.last()).toMatchObject({ tenant: 'second', code: 'ERR_TRUST_KEY' })
   })
 
   it('is nobody else’s: another gateway verifies for itself', async () => {
