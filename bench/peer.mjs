@@ -11,6 +11,14 @@ const RESOURCE = 'https://a.beta.example'
 const keys = createLocalJWKSet(JSON.parse(readFileSync(keyFile, 'utf8')))
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 
+const resource = {
+  scope: 'orders.read orders.write stock.read',
+  audience: RESOURCE,
+  accessTokenTTL: 300,
+  accessTokenFormat: 'jwt',
+  jwt: { sign: { alg: 'ES256' } },
+}
+
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [
     {
@@ -19,23 +27,19 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       grant_types: [GRANT],
       redirect_uris: [],
       response_types: [],
+      id_token_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
     },
   ],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'peer', alg: 'ES256', use: 'sig' }] },
+  ttl: { ClientCredentials: 300 },
   scopes: ['orders.read', 'orders.write', 'stock.read'],
   features: {
     devInteractions: { enabled: false },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => RESOURCE,
-      getResourceServerInfo: () => ({
-        scope: 'orders.read orders.write stock.read',
-        audience: RESOURCE,
-        accessTokenTTL: 300,
-        accessTokenFormat: 'jwt',
-        jwt: { sign: { alg: 'ES256' } },
-      }),
+      getResourceServerInfo: () => resource,
     },
   },
   // Claims that ours keeps.
@@ -44,7 +48,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
 
 provider.registerGrantType(
   GRANT,
-  async (ctx, next) => {
+  async (ctx) => {
     const { params, client } = ctx.oidc
     const { payload } = await jwtVerify(params.subject_token, keys, {
       issuer: 'https://id.alpha.example',
@@ -59,18 +63,9 @@ provider.registerGrantType(
       .split(' ')
       .filter((one) => held.includes(one))
     const { email, groups, given_name, family_name, locale, tenant } = payload
-    ctx.kept = { sub: payload.sub, email, groups, given_name, family_name, locale, tenant }
+    ctx.kept = { email, groups, given_name, family_name, locale, tenant }
     const token = new provider.ClientCredentials({ client, scope: scope.join(' ') })
-    token.resourceServer = new provider.ResourceServer(
-      RESOURCE,
-      await provider.configuration?.('features.resourceIndicators')?.getResourceServerInfo?.() ?? {
-        scope: 'orders.read orders.write stock.read',
-        audience: RESOURCE,
-        accessTokenTTL: 300,
-        accessTokenFormat: 'jwt',
-        jwt: { sign: { alg: 'ES256' } },
-      },
-    )
+    token.resourceServer = new provider.ResourceServer(RESOURCE, resource)
     ctx.body = {
       access_token: await token.save(),
       issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
@@ -78,10 +73,10 @@ provider.registerGrantType(
       expires_in: token.expiration,
       scope: token.scope,
     }
-    await next()
   },
   ['subject_token', 'subject_token_type', 'scope', 'resource'],
   [],
 )
+provider.on('server_error', (_ctx, error) => process.stderr.write(`${error.stack}\n`))
 provider.listen(Number(port), '127.0.0.1', () => process.stderr.write('listening\n'))
 process.on('SIGTERM', () => process.exit(0))

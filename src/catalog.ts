@@ -13,7 +13,7 @@ import { stages } from './stages/index.ts'
 export const builtin = ({ nonces, x509 }: { nonces?: Nonces | undefined; x509?: X509Options } = {}): Catalog => ({
   codecs: codecs(x509),
   stages,
-  clientMethods,
+  clientMethods: clientMethods(),
   proofMethods: proofMethodsWith({ nonces }),
   expression: compileExpression,
 })

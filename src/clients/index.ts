@@ -5,9 +5,9 @@ import { privateKeyJwt } from './private_key_jwt.ts'
 import { tlsClientAuth } from './tls_client_auth.ts'
 
 /** The built-in ways in which a client authenticates, in the order in which metadata lists them. */
-export const clientMethods: readonly ClientMethod[] = [
+export const clientMethods = (): readonly ClientMethod[] => [
   privateKeyJwt,
-  tlsClientAuth,
+  tlsClientAuth(),
   clientSecretBasic,
   clientSecretPost,
 ]

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { CertificateExpectation, ClientMethod } from '../core/client.ts'
+import type { CertificateExpectation, ClientMethod, RegisteredClient } from '../core/client.ts'
 import { DragomanError } from '../core/errors.ts'
 import { tokenTypes } from '../core/types.ts'
 import { toBase64 } from '../wire/base64url.ts'
@@ -7,31 +7,61 @@ import { type Certificate, parseCertificate } from '../wire/certificate.ts'
 import type { GeneralName } from '../wire/general-name.ts'
 import { parseNameText, sameName } from '../wire/name.ts'
 
+// Seconds for which the chain of a connection is taken for what it was: as long as a verified token is.
+const MAX_AGE = 60
+
 /**
  * The certificate of the TLS handshake, with `client_id` (RFC 8705 §2.1).
  *
  * Claims a request that has both and no other credentials. Checks that the chain leads to an authority of this client's
  * and that the one name that is registered for it is in the certificate. Does NOT ask for revocation.
+ *
+ * What was found of a connection's chain is remembered for a minute at most, with the connection, for this client and the
+ * authorities it has: never beyond the end of any certificate in it.
  */
-export const tlsClientAuth: ClientMethod = {
-  name: 'tls_client_auth',
-  claim({ client_id, certificates, authorization, client_secret, client_assertion }) {
-    if (certificates === undefined || client_id === undefined) return undefined
-    // A connection with a certificate may well carry other credentials; then it is bound by it, not authenticated.
-    if (authorization !== undefined || client_secret !== undefined || client_assertion !== undefined) return undefined
-    return { method: 'tls_client_auth', clientId: client_id, chain: certificates }
-  },
-  async verify({ chain = [] }, { issuer, certificate }, { verify, now, clockSkew }) {
-    const [leaf] = chain
-    if (leaf === undefined || issuer === undefined || certificate === undefined) throw refuse('registration')
-    const raw = JSON.stringify(chain.map(toBase64))
-    try {
-      await verify({ raw, type: tokenTypes.mtls, role: 'client' }, issuer, { now, clockSkew, kind: 'client' })
-    } catch (cause) {
-      throw asRefusal(cause)
-    }
-    if (!matches(parseCertificate(leaf), certificate)) throw refuse('name', { expected: certificate.kind })
-  },
+export function tlsClientAuth(): ClientMethod {
+  const passed = new WeakMap<RegisteredClient, WeakMap<Uint8Array, Passed>>()
+
+  function holds(leaf: Uint8Array, client: RegisteredClient, now: number): boolean {
+    const known = passed.get(client)?.get(leaf)
+    return known !== undefined && known.epoch === client.issuer?.anchor.epoch && now >= known.since && now < known.until
+  }
+
+  return {
+    name: 'tls_client_auth',
+    claim({ client_id, certificates, authorization, client_secret, client_assertion }) {
+      if (certificates === undefined || client_id === undefined) return undefined
+      // A connection with a certificate may well carry other credentials; then it is bound by it, not authenticated.
+      if (authorization !== undefined || client_secret !== undefined || client_assertion !== undefined) return undefined
+      return { method: 'tls_client_auth', clientId: client_id, chain: certificates }
+    },
+    async verify({ chain = [] }, client, { verify, now, clockSkew }) {
+      const { issuer, certificate } = client
+      const [leaf] = chain
+      if (leaf === undefined || issuer === undefined || certificate === undefined) throw refuse('registration')
+      if (holds(leaf, client, now)) return
+      const { epoch } = issuer.anchor
+      const raw = JSON.stringify(chain.map(toBase64))
+      try {
+        await verify({ raw, type: tokenTypes.mtls, role: 'client' }, issuer, { now, clockSkew, kind: 'client' })
+      } catch (cause) {
+        throw asRefusal(cause)
+      }
+      const certificates = chain.map(parseCertificate)
+      const [own] = certificates
+      if (own === undefined || !matches(own, certificate)) throw refuse('name', { expected: certificate.kind })
+      const until = Math.min(now + MAX_AGE, ...certificates.map(({ notAfter }) => notAfter))
+      const leaves = passed.get(client) ?? new WeakMap<Uint8Array, Passed>()
+      passed.set(client, leaves.set(leaf, { epoch, since: now, until }))
+    },
+  }
+}
+
+/** A chain that passed: by which authorities, and from when until when. */
+interface Passed {
+  readonly epoch: number
+  readonly since: number
+  readonly until: number
 }
 
 const refuse = (check: string, detail: { readonly [name: string]: unknown } = {}) =>

@@ -79,7 +79,7 @@ const has = (entry: ClientEntry, methods: readonly string[], prefix: string): bo
     ? methods.includes(entry.token_endpoint_auth_method)
     : Object.keys(entry).some((option) => option.startsWith(prefix))
 
-const BUILT_IN: ReadonlySet<string> = new Set(clientMethods.map(({ name }) => name))
+const BUILT_IN: ReadonlySet<string> = new Set(clientMethods().map(({ name }) => name))
 
 /** Which options belong to which method: one that is ignored would look as if it protected something. */
 const OWN: readonly (readonly [prefix: string, methods: readonly string[]])[] = [

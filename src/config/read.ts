@@ -20,7 +20,7 @@ const SECRETS = [
 ]
 
 /** The check of a configuration against its schema; takes some 20 milliseconds to make, so that a reload keeps it. */
-export const configurationCheck = (methods: readonly { readonly name: string }[] = clientMethods): Check =>
+export const configurationCheck = (methods: readonly { readonly name: string }[] = clientMethods()): Check =>
   checkFor(configurationSchemaWith(methods.map(({ name }) => name).sort()))
 
 /**

@@ -276,4 +276,8 @@ export const configurationSchemaWith = (methods: readonly string[]) => ({
 })
 
 /** {@link configurationSchemaWith} the built-in methods: what editors and the reference are given. */
-export const configurationSchema = configurationSchemaWith(clientMethods.map(({ name }) => name).sort())
+export const configurationSchema = configurationSchemaWith(
+  clientMethods()
+    .map(({ name }) => name)
+    .sort(),
+)

@@ -9,6 +9,7 @@ import { clientTools } from '../support/clients.ts'
 import { anonymous, registered, request } from '../support/fakes.ts'
 import { authority, leaf, NOW, trustedIssuer, uri, usages } from '../support/x509.ts'
 
+const method = tlsClientAuth()
 const ca = authority('client authority')
 const between = authority('between', { issuer: ca })
 const subject = nameOf([
@@ -33,28 +34,116 @@ const clientWith = (
 ) => registered('orders', { method: 'tls_client_auth', issuer, certificate })
 
 const verify = async (chain: readonly Uint8Array[], client = clientWith(), tools = clientTools()) =>
-  tlsClientAuth.verify({ method: 'tls_client_auth', clientId: 'orders', chain }, client, tools)
+  method.verify({ method: 'tls_client_auth', clientId: 'orders', chain }, client, tools)
 const because = (reason: ErrorCode) =>
   expect.objectContaining({ code: 'ERR_CLIENT_CERTIFICATE', detail: expect.objectContaining({ reason }) })
 const failed = (check: string) =>
   expect.objectContaining({ code: 'ERR_CLIENT_CERTIFICATE', detail: expect.objectContaining({ check }) })
+
+describe('tls_client_auth, a chain that passed a moment ago', () => {
+  const chain = [certificateOf()]
+  /** Verifies one chain again and again, and counts how often it was really verified. */
+  function counting() {
+    const tools = clientTools()
+    const { verify: real } = tools
+    let count = 0
+    const counted = {
+      ...tools,
+      verify: (...call: Parameters<typeof real>) => {
+        count += 1
+        return real(...call)
+      },
+    }
+    const own = tlsClientAuth()
+    return {
+      verify: (client: ReturnType<typeof clientWith>, now = NOW, shown: readonly Uint8Array[] = chain) =>
+        own.verify({ method: 'tls_client_auth', clientId: 'orders', chain: shown }, client, { ...counted, now }),
+      get count() {
+        return count
+      },
+    }
+  }
+
+  it('is verified once for its connection and client, for a minute', async () => {
+    const again = counting()
+    const client = clientWith()
+    for (let second = 0; second < 60; second += 10) await again.verify(client, NOW + second)
+    expect(again.count).toBe(1)
+    await again.verify(client, NOW + 60)
+    expect(again.count).toBe(2)
+  })
+
+  it('is verified anew for another client, another connection, or an earlier time', async () => {
+    const again = counting()
+    const client = clientWith()
+    await again.verify(client)
+    await again.verify(clientWith())
+    // The same octets on another connection.
+    await again.verify(client, NOW, [Buffer.from(chain[0] ?? [])])
+    await again.verify(client, NOW - 1)
+    expect(again.count).toBe(4)
+  })
+
+  it('is refused once it has expired, by the second, and when the client is registered by another name', async () => {
+    const again = counting()
+    const client = clientWith()
+    const short = [certificateOf({ notAfter: NOW + 20 })]
+    await again.verify(client, NOW, short)
+    await again.verify(client, NOW + 19, short)
+    expect(again.count).toBe(1)
+    await expect(again.verify(client, NOW + 60, short)).rejects.toEqual(because('ERR_TOKEN_EXPIRED'))
+    await again.verify(client, NOW)
+    const renamed = clientWith({ kind: 'san_uri', value: 'spiffe://example.org/other' })
+    await expect(again.verify(renamed, NOW)).rejects.toEqual(failed('name'))
+  })
+
+  it('is verified anew when the keys of its authorities have changed', async () => {
+    const again = counting()
+    let epoch = 0
+    const { anchor, ...issuer } = trustedIssuer([ca.certificate])
+    const client = clientWith(EXPECTED, {
+      ...issuer,
+      anchor: {
+        ...anchor,
+        get epoch() {
+          return epoch
+        },
+      },
+    })
+    await again.verify(client)
+    await again.verify(client)
+    expect(again.count).toBe(1)
+    epoch = 1
+    await again.verify(client)
+    expect(again.count).toBe(2)
+  })
+
+  it('is not remembered when it was refused', async () => {
+    const again = counting()
+    const client = clientWith({ kind: 'san_uri', value: 'spiffe://example.org/other' })
+    for (let n = 1; n < 4; n += 1) {
+      await expect(again.verify(client)).rejects.toEqual(failed('name'))
+      expect(again.count).toBe(n)
+    }
+  })
+})
 
 describe('tls_client_auth, claim', () => {
   const certificates = [Buffer.from('leaf')]
   const asked = { ...request(anonymous), client_id: 'orders', certificates }
 
   it('MT-01: takes the certificate of the handshake for the client that client_id names', () => {
-    expect(tlsClientAuth.claim(asked)).toEqual({ method: 'tls_client_auth', clientId: 'orders', chain: certificates })
+    expect(method.claim(asked)).toEqual({ method: 'tls_client_auth', clientId: 'orders', chain: certificates })
   })
 
   it('MT-01: is not there without client_id, or without a certificate', () => {
-    expect(tlsClientAuth.claim({ ...asked, client_id: undefined })).toBeUndefined()
-    expect(tlsClientAuth.claim({ ...asked, certificates: undefined })).toBeUndefined()
+    expect(method.claim({ ...asked, client_id: undefined })).toBeUndefined()
+    expect(method.claim({ ...asked, certificates: undefined })).toBeUndefined()
   })
 
   it('MT-11: is not there beside other credentials: then the certificate binds, and does not authenticate', () => {
     for (const other of [{ authorization: 'Basic x' }, { client_secret: 'x' }, { client_assertion: 'x' }]) {
-      expect(tlsClientAuth.claim({ ...asked, ...other })).toBeUndefined()
+      expect(method.claim({ ...asked, ...other })).toBeUndefined()
     }
   })
 })

@@ -172,7 +172,7 @@ async function allTargets(): Promise<readonly Target[]> {
       seeds: [of(basic), of('Basic ZGVtbzpkZW1vLXNlY3JldA==')],
       parse: (input) => {
         const sent = { ...asked, authorization: input.toString('latin1') }
-        return clientMethods.map((method) => method.claim(sent))
+        return clientMethods().map((method) => method.claim(sent))
       },
     },
     {
@@ -181,7 +181,7 @@ async function allTargets(): Promise<readonly Target[]> {
       parse: (input) => {
         const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
         const sent = { ...asked, client_assertion: input.toString('latin1'), client_assertion_type }
-        return clientMethods.map((method) => method.claim(sent))
+        return clientMethods().map((method) => method.claim(sent))
       },
     },
     { name: 'base64url', seeds: [of(payload)], parse: (input) => fromBase64url(input.toString('latin1')) },

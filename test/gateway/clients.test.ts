@@ -57,7 +57,7 @@ async function start(withNonces: boolean): Promise<Listening> {
     {
       clock,
       codecs: [plainCodec(), jwt()],
-      clientMethods,
+      clientMethods: clientMethods(),
       proofMethods: proofMethodsWith(withNonces ? { nonces } : {}),
       proofAlgorithms: ['ES256', 'Ed25519'],
       clients: { find: (id) => clients.get(id) },

@@ -28,7 +28,7 @@ const keysOf = (...all: readonly Signer[]): Services['keys'] => ({
 })
 const servicesOf = (differs: Partial<Services> = {}): Services =>
   world(profile(), {
-    clientMethods,
+    clientMethods: clientMethods(),
     proofMethods: proofMethodsWith(),
     proofAlgorithms: ['ES256', 'Ed25519'],
     keys: keysOf(edge.signer, ed.signer, pq.signer),
@@ -150,7 +150,7 @@ describe('metadata (RFC 8414)', () => {
 
   it('MD-06: never names none as an algorithm, and names algorithms only for assertions', async () => {
     expect((await read({})).body).not.toContain('"none"')
-    const [, , secret] = clientMethods
+    const [, , secret] = clientMethods()
     const bare = (await read({ clientMethods: secret ? [secret] : [] })).json()
     expect(bare).not.toHaveProperty('token_endpoint_auth_signing_alg_values_supported')
   })

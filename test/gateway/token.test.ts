@@ -320,7 +320,10 @@ describe('the token endpoint with the real recipe and the real client methods', 
     ['other', client('other', 'client_secret_post')],
   ])
   const setup = async () => {
-    const { services, records } = world(profile(), { clientMethods, clients: { find: (id) => clients.get(id) } })
+    const { services, records } = world(profile(), {
+      clientMethods: clientMethods(),
+      clients: { find: (id) => clients.get(id) },
+    })
     const app = await createHttp([{ services }], {
       exchange: exchangeToken,
       recordRefusal,
@@ -425,7 +428,7 @@ describe('the token endpoint with the real recipe and the real client methods', 
 
   it('answers 503 when the record cannot be written', async () => {
     const { services } = world(profile(), {
-      clientMethods,
+      clientMethods: clientMethods(),
       clients: { find: (id) => clients.get(id) },
       audit: {
         write() {

@@ -34,23 +34,21 @@ function outbox(limit = 4) {
   }
 }
 
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
-
 describe('records of a worker', () => {
-  it('go out together, those of one turn for each stream, in their order', async () => {
-    const { sink, sent } = outbox()
+  it('go out together, those of some milliseconds for each stream, in their order', async () => {
+    const { sink, sent, flush } = outbox()
     const [first, second] = [sink('a'), sink(undefined)]
     first.write(record('1'))
     second.write(record('2'))
     first.write(record('3'))
     expect(sent).toEqual([])
-    await turn()
+    await expect.poll(() => sent.length).toBe(2)
     expect(sent.map(({ file, lines }) => [file, lines.map((line) => JSON.parse(line).id)])).toEqual([
       ['a', ['1', '3']],
       ['', ['2']],
     ])
     first.write(record('4'))
-    await turn()
+    flush()
     expect(sent).toHaveLength(3)
   })
 
