@@ -19,19 +19,63 @@ export interface Shown {
   readonly key: string
 }
 
-/** Connections that are kept. `shown`: over TLS, each with the certificate at its place. */
-export async function connections(port: number, count: number, shown?: readonly Shown[]): Promise<readonly Socket[]> {
+/** A connection that is kept. */
+export interface Connection {
+  /** Sends a whole HTTP message and resolves with the status of its answer. One at a time. */
+  send(request: Buffer): Promise<number>
+  destroy(): void
+}
+
+/** Connections, over TLS where `shown` is given, each with the certificate at its place. */
+export async function connections(
+  port: number,
+  count: number,
+  shown?: readonly Shown[],
+): Promise<readonly Connection[]> {
   return Promise.all(
     Array.from({ length: count }, (_, index) => {
       const certificate = shown?.[index % shown.length]
       const socket = certificate
         ? connectTls({ host: '127.0.0.1', port, servername: 'localhost', ...certificate })
         : connectPlain({ host: '127.0.0.1', port, noDelay: true })
-      return new Promise<Socket>((resolve, reject) => {
-        socket.once(certificate ? 'secureConnect' : 'connect', () => resolve(socket)).once('error', reject)
+      return new Promise<Connection>((resolve, reject) => {
+        socket.once(certificate ? 'secureConnect' : 'connect', () => resolve(connection(socket))).once('error', reject)
       })
     }),
   )
+}
+
+// As long as the head of an answer, and longer.
+const HEAD = 600
+const LENGTH = 'ength: '
+
+/** Reads no more of an answer than it must: the driver is to cost little beside the server. */
+function connection(socket: Socket): Connection {
+  let waiting: { resolve(status: number): void; reject(error: Error): void } | undefined
+  let received: Buffer | undefined
+  socket.on('data', (chunk: Buffer) => {
+    received = received === undefined ? chunk : Buffer.concat([received, chunk])
+    const head = received.toString('latin1', 0, Math.min(HEAD, received.length))
+    const end = head.indexOf('\r\n\r\n')
+    if (end < 0) return
+    const length = Number.parseInt(head.slice(head.indexOf(LENGTH) + LENGTH.length), 10)
+    if (received.length < end + 4 + length) return
+    received = undefined
+    waiting?.resolve(Number.parseInt(head.slice(9, 12), 10))
+  })
+  socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
+  return {
+    send(request) {
+      return new Promise((resolve, reject) => {
+        waiting = { resolve, reject }
+        socket.write(request)
+      })
+    },
+    destroy() {
+      waiting = undefined
+      socket.destroy()
+    },
+  }
 }
 
 /**
@@ -40,7 +84,7 @@ export async function connections(port: number, count: number, shown?: readonly 
  * costs little beside the server.
  */
 export async function closedLoop(
-  sockets: readonly Socket[],
+  sockets: readonly Connection[],
   requests: readonly Buffer[],
   { seconds, once }: { readonly seconds: number; readonly once: boolean },
 ): Promise<Burst> {
@@ -53,7 +97,7 @@ export async function closedLoop(
       while (performance.now() < until && !(once && next >= requests.length)) {
         const request = requests[next++ % requests.length] ?? Buffer.alloc(0)
         const sent = performance.now()
-        tally.add(await roundTrip(socket, request), performance.now() - sent)
+        tally.add(await socket.send(request), performance.now() - sent)
       }
     }),
   )
@@ -65,7 +109,7 @@ export async function closedLoop(
  * runs from the moment at which it was due, so that waiting for a free connection counts.
  */
 export async function openLoop(
-  sockets: readonly Socket[],
+  sockets: readonly Connection[],
   requests: readonly Buffer[],
   { seconds, rate, random = Math.random }: { readonly seconds: number; readonly rate: number; random?: () => number },
 ): Promise<Burst> {
@@ -90,7 +134,7 @@ export async function openLoop(
         const socket = free.pop()
         if (socket === undefined) break
         const { request, at: time } = one
-        roundTrip(socket, request).then((status) => {
+        socket.send(request).then((status) => {
           tally.add(status, performance.now() - time)
           free.push(socket)
           done += 1
@@ -118,27 +162,6 @@ function newTally() {
       refusals: Float64Array.from(bad).sort(),
     }),
   }
-}
-
-function roundTrip(socket: Socket, request: Buffer): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let received: Buffer = Buffer.alloc(0)
-    const onData = (chunk: Buffer) => {
-      received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
-      const head = received.indexOf('\r\n\r\n')
-      if (head < 0) return
-      const text = received.subarray(0, head).toString('latin1')
-      const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0)
-      if (received.length < head + 4 + length) return
-      socket.off('data', onData)
-      socket.off('close', onClose)
-      resolve(Number(text.slice(9, 12)))
-    }
-    const onClose = () => reject(new Error('the server closed the connection'))
-    socket.on('data', onData)
-    socket.once('close', onClose)
-    socket.write(request)
-  })
 }
 
 export const quantile = (sorted: Float64Array, q: number): number =>
