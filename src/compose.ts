@@ -25,7 +25,6 @@ import type { Check } from './profiles/check.ts'
 import { profileCheck } from './profiles/load.ts'
 import { rollingNonces } from './proofs/index.ts'
 import { pooledRandom } from './random.ts'
-import { memoryReplay } from './stores/memory.ts'
 import { replayTable, sharedReplay } from './stores/shared.ts'
 import { createFetcher, type Fetch } from './trust/index.ts'
 import { version } from './version.ts'
@@ -323,12 +322,10 @@ async function generationOf(
       files,
       // The same whatever its capacity: what was used stays used.
       replay: (setting) =>
-        threads
-          ? sharedReplay(
-              own.take('replay', () => replayTable(setting)),
-              threadId + 1,
-            )
-          : carry.take('replay', () => memoryReplay(setting)),
+        sharedReplay(
+          own.take('replay', () => replayTable(setting)),
+          { owner: threadId + 1, clock },
+        ),
       fetch: options.fetch ?? createFetcher(),
       env: options.env ?? process.env,
       observer,

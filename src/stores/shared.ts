@@ -28,7 +28,8 @@ const LOCK_INTERVAL = 1
 
 /** Memory for `capacity` keys, 32 bytes each; taken from the machine as it is filled. */
 export function replayTable({ capacity = REPLAY_CAPACITY }: { capacity?: number } = {}): ReplayTable {
-  const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, (2 * capacity) / BUCKET_SLOTS)))
+  // What fits into one bucket is refused beyond exactly that number.
+  const buckets = capacity <= BUCKET_SLOTS ? 1 : 2 ** Math.ceil(Math.log2((2 * capacity) / BUCKET_SLOTS))
   const words = LOCKS + buckets * BUCKET_WORDS
   return { memory: new SharedArrayBuffer(words * 4), secret: randomBytes(32).toString('base64url'), capacity }
 }
@@ -38,24 +39,29 @@ export function replayTable({ capacity = REPLAY_CAPACITY }: { capacity?: number 
  *
  * Nothing is kept of a key but 96 bits of a keyed hash. Each claim looks through one bucket of 64, under a lock of its own,
  * so that of two threads exactly one is first. A key that has not expired is never given up: when its bucket is full it is
- * refused, which happens at the earliest when about `capacity` keys are remembered.
+ * refused, which happens at the earliest when about `capacity` keys are remembered. It is of one size from the start: nothing
+ * grows or is collected while it fills.
  *
  * @param owner a number above 0 that no other thread has: whose locks {@link releaseLocks} frees when that thread is gone
  */
-export function sharedReplay({ memory, secret, capacity }: ReplayTable, owner: number): ReplayStore {
+export function sharedReplay(
+  { memory, secret, capacity }: ReplayTable,
+  { owner, clock = () => Date.now() / 1000 }: { readonly owner: number; readonly clock?: () => number },
+): ReplayStore {
   const words = new Uint32Array(memory)
   const locks = new Int32Array(memory, 0, LOCKS)
   const buckets = (words.length - LOCKS) / BUCKET_WORDS
+  const usable = Math.min(capacity, BUCKET_SLOTS) * SLOT_WORDS
+
+  const isKey = (slot: number, key: Uint32Array): boolean =>
+    words[slot] === key[0] && words[slot + 1] === key[1] && words[slot + 2] === key[2]
 
   function claimIn(start: number, key: Uint32Array, expires: number, now: number): boolean {
     let free = -1
-    for (let slot = start; slot < start + BUCKET_WORDS; slot += SLOT_WORDS) {
-      const live = (words[slot + EXPIRY] ?? 0) > now
-      if (!live) {
-        if (free < 0) free = slot
-      } else if (words[slot] === key[0] && words[slot + 1] === key[1] && words[slot + 2] === key[2]) {
-        return false
-      }
+    for (let slot = start; slot < start + usable; slot += SLOT_WORDS) {
+      if ((words[slot + EXPIRY] ?? 0) > now) {
+        if (isKey(slot, key)) return false
+      } else if (free < 0) free = slot
     }
     if (free < 0) {
       throw new DragomanError('ERR_STORE_UNAVAILABLE', { detail: { store: 'replay', capacity }, retryAfter: 60 })
@@ -67,22 +73,34 @@ export function sharedReplay({ memory, secret, capacity }: ReplayTable, owner: n
     return true
   }
 
+  /** Works on the bucket of a key while no other thread does. */
+  function alone<T>(key: string, work: (start: number, digest: Uint32Array) => T): T {
+    const digest = digestOf(secret, key)
+    const bucket = (digest[EXPIRY] ?? 0) % buckets
+    const lock = bucket % LOCKS
+    take(locks, lock, owner)
+    try {
+      return work(LOCKS + bucket * BUCKET_WORDS, digest)
+    } finally {
+      free(locks, lock)
+    }
+  }
+
   return {
     get size() {
-      return countLive(words, buckets, Date.now() / 1000)
+      return countLive(words, buckets, clock())
     },
     claim(key, expiresAt, now) {
       // Compares as neither past nor future, so that a key would be new each time.
       if (Number.isNaN(expiresAt) || Number.isNaN(now)) throw new TypeError('times in seconds')
-      const digest = digestOf(secret, key)
-      const bucket = (digest[EXPIRY] ?? 0) % buckets
-      const lock = bucket % LOCKS
-      take(locks, lock, owner)
-      try {
-        return claimIn(LOCKS + bucket * BUCKET_WORDS, digest, secondOf(expiresAt), now)
-      } finally {
-        free(locks, lock)
-      }
+      return alone(key, (start, digest) => claimIn(start, digest, secondOf(expiresAt), now))
+    },
+    release(key) {
+      alone(key, (start, digest) => {
+        for (let slot = start; slot < start + usable; slot += SLOT_WORDS) {
+          if (isKey(slot, digest)) words[slot + EXPIRY] = 0
+        }
+      })
     },
   }
 }

@@ -80,7 +80,12 @@ export async function startWorkers(configuration: string, { count, log, spawned 
     void worker.ended.then(() => release(worker.id))
     try {
       await worker.peer.ask('start', await plan(gateway.settled()))
-      await worker.peer.ask('listen', listeners)
+      // At the ports that were reserved, with the certificates that are in force by now.
+      const current = gateway.listeners()
+      await worker.peer.ask(
+        'listen',
+        listeners.map((one, at) => ({ ...one, tls: current[at]?.tls })),
+      )
     } catch (error) {
       await worker.thread.terminate()
       throw error

@@ -9,7 +9,7 @@ const tables = new WeakMap<object, ReplayTable>()
 
 function open(capacity = 1000) {
   const table = replayTable({ capacity })
-  const store = sharedReplay(table, 1)
+  const store = sharedReplay(table, { owner: 1 })
   tables.set(store, table)
   return store
 }
@@ -19,11 +19,11 @@ replayStoreContract('shared by threads', {
   another(store) {
     const table = tables.get(store)
     if (!table) throw new Error('not one of these')
-    return sharedReplay(table, 2)
+    return sharedReplay(table, { owner: 2 })
   },
   unavailable() {
     const store = open(1)
-    for (let n = 0; n < 64; n += 1) store.claim(`${n}`, START + 3600, START)
+    store.claim('one', START + 3600, START)
     return store
   },
 })
@@ -67,10 +67,10 @@ describe('a replay store that threads share', () => {
   })
 
   it('gives up nothing that has not expired when it is full, and has room again when it has', () => {
-    const store = open(1)
+    const store = open(64)
     for (let n = 0; n < 64; n += 1) store.claim(`${n}`, START + 600, START)
     expect(() => store.claim('new', START + 600, START + 599)).toThrow(
-      expect.objectContaining({ code: 'ERR_STORE_UNAVAILABLE', detail: { store: 'replay', capacity: 1 } }),
+      expect.objectContaining({ code: 'ERR_STORE_UNAVAILABLE', detail: { store: 'replay', capacity: 64 } }),
     )
     for (let n = 0; n < 64; n += 1) expect(store.claim(`${n}`, START + 600, START + 599)).toBe(false)
     expect(store.claim('new', START + 1200, START + 600)).toBe(true)
@@ -81,7 +81,7 @@ describe('a replay store that threads share', () => {
     // As if thread 7 had been ended while it held every lock.
     new Int32Array(table.memory, 0, 256).fill(7)
     releaseLocks(table, 7)
-    expect(sharedReplay(table, 1).claim('a', START + 60, START)).toBe(true)
+    expect(sharedReplay(table, { owner: 1 }).claim('a', START + 60, START)).toBe(true)
   })
 
   it('leaves the locks of the living alone', () => {
@@ -107,7 +107,7 @@ describe('a replay store that threads share', () => {
 
   it('keeps no key: 96 bits of a keyed hash are all there is', () => {
     const table = replayTable({ capacity: 1 })
-    sharedReplay(table, 1).claim('token canary', START + 60, START)
+    sharedReplay(table, { owner: 1 }).claim('token canary', START + 60, START)
     expect(Buffer.from(table.memory).includes('canary')).toBe(false)
     expect(replayTable().secret).not.toBe(table.secret)
   })

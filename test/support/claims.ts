@@ -10,7 +10,7 @@ const { table, owner, keys, gate, expires, now } = workerData as {
   readonly expires: number
   readonly now: number
 }
-const store = sharedReplay(table, owner)
+const store = sharedReplay(table, { owner })
 const started = new Int32Array(gate)
 parentPort?.postMessage('ready')
 Atomics.wait(started, 0, 0)

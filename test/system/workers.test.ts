@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Alpha, issue } from '../../src/cli/dev/alpha.ts'
@@ -298,6 +299,38 @@ describe('a worker that ends', () => {
     await expect.poll(() => told.some(({ serves }) => serves === true), PATIENT).toBe(true)
     const ends = (await times(24, () => place.exchange())).map(({ body }) => body['expires_in'])
     expect(new Set(ends)).toEqual(new Set([60]))
+  })
+})
+
+describe('a certificate of a listener', () => {
+  /** SHA-256 of what is shown on so many connections. */
+  const shown = () =>
+    times(
+      16,
+      () =>
+        new Promise<string>((resolve, reject) => {
+          const socket = connect({ host: '127.0.0.1', port: place.tlsPort, rejectUnauthorized: false }, () => {
+            resolve(socket.getPeerCertificate().fingerprint256)
+            socket.destroy()
+          })
+          socket.once('error', reject)
+        }),
+    )
+
+  it('is renewed by a reload in all workers, and in one that is started again', async () => {
+    const gateway = await start(profile(300))
+    const before = new Set(await shown())
+    expect(before.size).toBe(1)
+    const other = await newFolder(profile(300))
+    for (const name of ['tls.pem', 'tls.key']) copyFileSync(join(other.folder, name), join(place.folder, name))
+    other.remove()
+    await gateway.reload()
+    const after = new Set(await shown())
+    expect(after.size).toBe(1)
+    expect(after).not.toEqual(before)
+    for (const thread of [...threads]) await thread.terminate()
+    await expect.poll(() => told.filter(({ serves }) => serves === true).length, PATIENT).toBe(2)
+    expect(new Set(await shown())).toEqual(after)
   })
 })
 
