@@ -12,7 +12,7 @@ export interface BenchPeer {
 }
 
 /**
- * `oidc-provider` with a token-exchange grant, where it is installed (`npm install --no-save oidc-provider`); else says so.
+ * `oidc-provider` with a token-exchange grant, where it is installed; else says so.
  *
  * It verifies the same tokens by jose, checks issuer, audience and time, narrows the scope, and issues an ES256 `at+jwt`
  * for one resource. It does less: no audit record, no single use, no policy, no ledger, no metrics, no other format. It does
@@ -24,7 +24,7 @@ export async function newPeer(port: number, world: BenchWorld): Promise<BenchPee
     const require = createRequire(import.meta.url)
     version = (require('oidc-provider/package.json') as { version: string }).version
   } catch {
-    console.log('oidc-provider is not installed, so that it is left out: npm install --no-save oidc-provider')
+    console.log('oidc-provider is not installed, so that it is left out: npm install brings it')
     return undefined
   }
   const server = await start(
