@@ -56,6 +56,11 @@ export interface Figures {
 const START = '<!-- figures of `npm run bench -- --full --write-docs`: begin -->'
 const END = '<!-- figures: end -->'
 
+// Server and driver alone make it two.
+const BUSY = 3
+const BUSY_SAYS =
+  '**The machine was busy with other things at the time: these are no figures to size by, and times are far from what they are on a quiet one.**'
+
 /** Puts the figures into the page, between its two marks. */
 export function writeDocs(path: string, figures: Figures): void {
   const page = readFileSync(path, 'utf8')
@@ -132,6 +137,7 @@ export function show(figures: Figures): string {
   const hits = rows.find(({ name }) => name.includes('come again'))
   return [
     `Measured ${figures.date.slice(0, 10)} with Node ${figures.node.slice(1)} on ${machine}, load average ${figures.load.toFixed(1)} at the end; one pair took ${unit.toFixed(0)} µs; ${figures.rounds} rounds, ${Math.round(figures.seconds / 60)} minutes. Bare reply: ${medianOf(bare?.rows ?? [], 'pairs').toFixed(2)} pairs.`,
+    ...(figures.load > BUSY ? ['', BUSY_SAYS] : []),
     '',
     ...table.map(asLine),
     '',
