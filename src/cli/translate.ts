@@ -9,7 +9,9 @@ import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import { TOKEN_EXCHANGE } from '../core/types.ts'
+import type { ValueMap } from '../core/value.ts'
 import { exchangeToken } from '../exchange/exchange.ts'
+import { parseJsonObject } from '../wire/json.ts'
 import { publicKey } from '../wire/jwk.ts'
 import { type Command, exit, UsageError } from './io.ts'
 import { showRecord } from './show.ts'
@@ -20,6 +22,8 @@ const OPTIONS = {
   type: { type: 'string' },
   audience: { type: 'string', multiple: true },
   scope: { type: 'string' },
+  context: { type: 'string' },
+  details: { type: 'string' },
   actor: { type: 'string' },
   csr: { type: 'string' },
   key: { type: 'string' },
@@ -40,6 +44,8 @@ export const translateCommand: Command = {
     ['--type URI', 'the type of the token (default: the first that the profile takes)'],
     ['--audience VALUE', 'a target; may be repeated (default: the first that the profile allows)'],
     ['--scope SCOPE', 'the scope asked for'],
+    ['--context JSON', '`request_context`: what is told of the surroundings of the call'],
+    ['--details JSON', '`request_details`: what is told of the call'],
     ['--actor FILE', 'an actor token'],
     ['--csr FILE', 'a certification request (PEM), for a profile that issues certificates'],
     ['--key FILE', 'a private key (PEM): proves possession as the holder of a bound token would'],
@@ -100,10 +106,12 @@ function requestOf(values: Values, profile: Profile, token: string): TokenReques
     actor_token: actorToken,
     // Whether the profile takes one is for the exchange to say.
     actor_token_type: actorToken === undefined ? undefined : typeOf((actor ?? subject).types, actorToken),
-    requested_token_type: undefined,
+    requested_token_type: profile.writer.tokenType,
     audience: values.audience ?? (targets.fallback.length === 0 && first !== undefined ? [first] : []),
     resource: [],
     scope: values.scope?.split(' ').filter((scope) => scope !== ''),
+    request_context: objectIn('context', values.context),
+    request_details: objectIn('details', values.details),
     csr: values.csr === undefined ? undefined : readFileSync(values.csr, 'latin1'),
     client_id: undefined,
     client_secret: undefined,
@@ -112,6 +120,15 @@ function requestOf(values: Values, profile: Profile, token: string): TokenReques
     authorization: undefined,
     dpop: [],
     certificates: undefined,
+  }
+}
+
+function objectIn(option: string, text: string | undefined): ValueMap | undefined {
+  if (text === undefined) return undefined
+  try {
+    return parseJsonObject(text)
+  } catch {
+    throw new UsageError(`--${option} expects a JSON object`)
   }
 }
 

@@ -2,9 +2,17 @@ import { algorithmNamed, algorithmNames } from './algorithms.ts'
 import { DragomanError } from './errors.ts'
 import type { TokenAcceptance } from './profile.ts'
 import type { TokenType } from './token.ts'
+import { TAKEN_BY_NAME, tokenTypes } from './types.ts'
 
 // Clocks that are further apart than this are broken, and a wider window is a longer life for a stolen token.
 export const MAX_CLOCK_SKEW = 300
+
+/** Seconds: the age of a token that its client signs for one request, where a profile does not say. */
+export const SELF_SIGNED_MAX_AGE = 60
+
+/** The kinds of transaction tokens: of the draft, and of the time when it had other names. */
+export const TRANSACTION_TOKEN = 'txntoken+jwt'
+export const FORMER_TRANSACTION_TOKEN = 'txn_token'
 
 /** What a profile says about the tokens it takes in one role, as written in the file. */
 export interface AcceptanceOptions {
@@ -18,6 +26,7 @@ export interface AcceptanceOptions {
   readonly require?: readonly string[]
   readonly single_use?: boolean
   readonly presented_by?: 'holder' | 'audience'
+  readonly danger_unsigned?: true
   readonly subject_from?: string
   readonly extended_key_usage?: readonly string[]
   readonly algorithms?: readonly string[]
@@ -33,7 +42,7 @@ export interface AcceptanceDefaults {
   /** The token types that the codec of this format reads; `undefined`: there is no such codec. */
   types(format: string): readonly TokenType[] | undefined
   /** What is wrong with taking tokens of this format from this issuer, in words; absent: issuers are not looked at. */
-  issuerFault?(issuer: string, format: string): string | undefined
+  issuerFault?(issuer: string, format: string, types: readonly TokenType[]): string | undefined
 }
 
 /**
@@ -54,27 +63,29 @@ export function tokenAcceptance(
   const readable = defaults.types(format)
   const certificate = format === 'x509'
   if (readable === undefined) throw wrong(path, 'format', 'the name of a codec')
-  const types = options.types ?? readable
+  const types = options.types ?? readable.filter((type) => !TAKEN_BY_NAME.has(type))
   if (types.some((type) => !readable.includes(type))) throw wrong(path, 'types', `some of ${readable.join(', ')}`)
+  assertAlone(options, types, path)
   for (const name of certificate ? [] : (['subject_from', 'extended_key_usage'] as const)) {
     if (options[name] !== undefined) throw wrong(path, name, 'no such option: it is for certificates')
   }
   const issuers = options.issuers.map((issuer) => (issuer === 'self' ? defaults.issuer : issuer))
   for (const [index, issuer] of issuers.entries()) {
-    const fault = defaults.issuerFault?.(issuer, format)
+    const fault = defaults.issuerFault?.(issuer, format, types)
     if (fault !== undefined) throw wrong(path, `issuers[${index}]`, fault)
   }
   return {
     format,
     types,
-    kind: options.kind,
+    kind: options.kind ?? (types.includes(tokenTypes.txnToken) ? TRANSACTION_TOKEN : undefined),
     issuers,
-    audience: audienceOf(options, defaults, certificate),
+    audience: audienceOf(options, defaults, certificate || types.includes(tokenTypes.unsignedJson)),
     clockSkew: options.clock_skew ?? defaults.clockSkew,
-    maxAge: options.max_age,
+    maxAge: options.max_age ?? (types.includes(tokenTypes.selfSigned) ? SELF_SIGNED_MAX_AGE : undefined),
     require: options.require ?? [],
-    singleUse: options.single_use ?? false,
+    singleUse: options.single_use ?? types.includes(tokenTypes.selfSigned),
     presentedBy: options.presented_by ?? 'holder',
+    ...(options.types?.includes(tokenTypes.accessToken) && { foreignAccessTokens: true }),
     subjectFrom: options.subject_from,
     extendedKeyUsage: options.extended_key_usage?.map((name) => usageOf(name, path)),
     algorithms: options.algorithms?.map((name) => {
@@ -85,14 +96,40 @@ export function tokenAcceptance(
   }
 }
 
+/** A type with rules of its own stands alone, so that no other way of presenting the token goes past them. */
+function assertAlone(options: AcceptanceOptions, types: readonly TokenType[], path: string): void {
+  const special = types.find((type) => TAKEN_BY_NAME.has(type))
+  const { kind = TRANSACTION_TOKEN, audience, single_use, danger_unsigned: unsigned } = options
+  if (special !== undefined && types.length > 1) throw wrong(path, 'types', `${special} alone, in a profile of its own`)
+  if (unsigned && special !== tokenTypes.unsignedJson) {
+    throw wrong(path, 'danger_unsigned', `\`types: [${tokenTypes.unsignedJson}]\` with it`)
+  }
+  switch (special) {
+    case tokenTypes.unsignedJson:
+      if (!unsigned) throw wrong(path, 'types', '`danger_unsigned: true` with a type that has no signature')
+      if (single_use) throw wrong(path, 'single_use', 'no such option: without a signature one is like another')
+      return
+    case tokenTypes.selfSigned:
+      if (audience === 'any') throw wrong(path, 'audience', 'this gateway: a self-signed token is for nobody else')
+      if (single_use === false) throw wrong(path, 'single_use', 'true: a self-signed token is for one request')
+      return
+    case tokenTypes.txnToken:
+      if (kind === TRANSACTION_TOKEN || kind === FORMER_TRANSACTION_TOKEN) return
+      throw wrong(path, 'kind', `${TRANSACTION_TOKEN}, or ${FORMER_TRANSACTION_TOKEN} for the names of older drafts`)
+    default:
+      if (options.kind !== TRANSACTION_TOKEN) return
+      throw wrong(path, 'types', `[${tokenTypes.txnToken}]: a transaction token is no other token (section 13.13)`)
+  }
+}
+
 function audienceOf(
   { audience }: AcceptanceOptions,
   { issuer, tokenEndpoint }: AcceptanceDefaults,
-  certificate: boolean,
+  forNobody: boolean,
 ): readonly string[] {
   if (audience === 'any') return []
-  // A certificate is for nobody in particular; what it may be used for is in its extended key usage.
-  return audience ?? (certificate ? [] : [issuer, tokenEndpoint])
+  // A certificate is for nobody in particular, and what has no signature is for whom it is sent to.
+  return audience ?? (forNobody ? [] : [issuer, tokenEndpoint])
 }
 
 /** RFC 5280 §4.2.1.12, by the names that OpenSSL gave them, in our spelling. */
@@ -132,7 +169,9 @@ export const acceptanceSchema = {
   required: ['format', 'issuers'],
   properties: {
     format: { type: 'string', description: 'The format: `jwt`, `x509`, `cwt`, or that of a codec of your own.' },
-    types: names('Token type URIs it may be presented under. Default: all that the codec of the format reads.'),
+    types: names(
+      'Token type URIs it may be presented under. Default: all that the codec of the format reads, but for `txn_token`, `self_signed` and `unsigned_json`, which are taken by name and alone.',
+    ),
     kind: {
       type: 'string',
       minLength: 1,
@@ -154,19 +193,25 @@ export const acceptanceSchema = {
     max_age: {
       type: 'integer',
       minimum: 1,
-      description: 'Seconds since it was issued after which it is too old. Default: no limit beyond its expiry.',
+      description:
+        'Seconds since it was issued after which it is too old. Default: no limit beyond its expiry; 60 for `self_signed`.',
     },
     require: names('Names of claims that must be there.'),
     single_use: {
       type: 'boolean',
       default: false,
-      description: 'Each token is taken once only, until it expires.',
+      description: 'Each token is taken once only, until it expires. Always so for `self_signed`.',
     },
     presented_by: {
       enum: ['holder', 'audience'],
       default: 'holder',
       description:
         'Who presents a token that is bound to a key: its `holder`, with a proof by that key; or its `audience`, a resource server that received it and has a key of its own.',
+    },
+    danger_unsigned: {
+      const: true,
+      description:
+        'Danger: takes subject tokens of type `urn:ietf:params:oauth:token-type:unsigned_json`, JSON without a signature, at the word of the client that sends them. Each is an issuer of its own name with `unsigned: true`.',
     },
     subject_from: {
       enum: ['san_uri', 'san_dns', 'san_email', 'subject_cn', 'subject_dn'],

@@ -28,6 +28,9 @@ export interface AuditRecord {
   readonly client_method?: string | undefined
   readonly profile?: string | undefined
   readonly profile_digest?: string | undefined
+  /** The kind of transaction, by its name in the profile, and the transaction's identifier. */
+  readonly transaction?: string | undefined
+  readonly txn?: string | undefined
   /** As configured: plain, SHA-256 or HMAC-SHA-256, or absent. */
   readonly subject?: string | undefined
   readonly subject_issuer?: string | undefined

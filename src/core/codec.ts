@@ -38,6 +38,11 @@ export interface Writer {
   readonly singleAudience: boolean
   /** The draft must be bound to a proved key, whole (X.509: the key goes into the certificate). */
   readonly needsKey: boolean
+  /**
+   * Claims that a token keeps when it is exchanged for another of its own type: such a token is replaced, not translated.
+   * In a claim that is a map every member stays as it is, and others may be added. Absent: its type has no such rule.
+   */
+  readonly frozen?: readonly string[] | undefined
   /** Lays the token out: what is to be signed, and which claims the format could not carry. */
   lay(draft: Draft, issuance: Issuance): Layout
   /** Until when `signer` can sign for this format, in seconds; the CA's own notAfter for X.509. */

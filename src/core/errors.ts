@@ -133,9 +133,14 @@ export const errors = {
     'The request carries `authorization_details`; no type of them is understood here, and a restriction must not be ignored.',
     'Leave the parameter out.',
   ),
+  ERR_REQUEST_CONTEXT: badRequest(
+    'request_context and request_details must be JSON objects',
+    '`request_context` or `request_details` is no JSON object, or is larger or deeper than it may be.',
+    'Send the text of one JSON object, not base64url of it.',
+  ),
   ERR_REQUEST_TOKEN_TYPE: badRequest(
     'the token type is not supported',
-    '`subject_token_type` or `actor_token_type` names a type that no codec reads, or that no profile of this client accepts.',
+    '`subject_token_type` or `actor_token_type` names a type that no codec reads, or that no profile accepts.',
     'Declare the type the token really has; `detail.supported` lists those that would do.',
   ),
   ERR_REQUEST_CSR: badRequest(
@@ -245,6 +250,13 @@ export const errors = {
     'No profile names this client.',
     'Add the client to `accept.clients` of a profile.',
   ),
+  ERR_PROFILE_SUBJECT_TYPE: reason(
+    'unauthorized_client',
+    400,
+    'the client may not present this type of token',
+    'There is a profile for this subject token type, and it does not name this client.',
+    'Present one of `detail.supported`, or add the client to the profile.',
+  ),
   ERR_PROFILE_REQUESTED_TYPE: badRequest(
     'the requested token type is not available',
     'No profile of the client issues `requested_token_type` from this subject token type.',
@@ -282,6 +294,23 @@ export const errors = {
     'the scope exceeds what may be granted',
     'A requested scope is not in the subject token or not in the profile; nothing else was asked for, or the profile is strict.',
     'Ask for less. With `validity.scope.strict` off, what cannot be granted is left out as long as something can.',
+  ),
+  ERR_PROFILE_TRANSACTION: reason(
+    'unauthorized_client',
+    400,
+    'the client may not start this transaction',
+    'The scope belongs to a transaction of another client, comes from another type of token, or was replaced often enough.',
+    'See `transactions` of the profile: the row, its clients, subject token types and replacements.',
+  ),
+  ERR_PROFILE_CONTEXT: badRequest(
+    'what is told of the request does not fit this transaction',
+    'A member of `request_details` or `request_context` is missing, is not one that the transaction has, or is of another type.',
+    'Send the members that `details` and `context` of the transaction list; see `detail.member`.',
+  ),
+  ERR_PROFILE_FROZEN: badRequest(
+    'a replacement does not change what the token says',
+    'The output is of the same type as the subject token, which keeps what it says of the transaction; more can be added to it.',
+    'Leave out the member that `detail` names, or start another transaction.',
   ),
   ERR_PROFILE_REQUIRED: badRequest(
     'the token lacks what this exchange requires',

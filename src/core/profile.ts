@@ -1,6 +1,7 @@
 import type { Writer } from './codec.ts'
 import type { Expression, ScopeTable, Transform } from './stage.ts'
 import type { Rendering, TokenType } from './token.ts'
+import type { TransactionKind } from './transaction.ts'
 
 /** Which tokens a profile takes in one role. */
 export interface TokenAcceptance {
@@ -22,6 +23,8 @@ export interface TokenAcceptance {
   readonly singleUse: boolean
   /** `holder`: a bound token comes with its key's proof. `audience`: its resource server presents it, with its own key. */
   readonly presentedBy: 'holder' | 'audience'
+  /** Access tokens of other issuers are taken as what they are; otherwise such a one comes as a JWT (RFC 8693 §3). */
+  readonly foreignAccessTokens?: boolean | undefined
   readonly subjectFrom: string | undefined
   readonly extendedKeyUsage: readonly string[] | undefined
   /** Lowest acceptable signature algorithms; `undefined`: what the issuer is trusted with. */
@@ -81,6 +84,8 @@ export interface Profile {
   readonly mustKeep: readonly string[]
   /** Seconds: the ceiling on a token's lifetime. */
   readonly maxLifetime: number
+  /** The transactions that may be started with it; `undefined`: it has no table of them. */
+  readonly transactions?: readonly TransactionKind[] | undefined
   /** How the subject appears in the audit record. */
   readonly auditSubject: 'plain' | 'hashed' | 'absent'
 }
@@ -93,6 +98,7 @@ export const dangers = {
   danger_widen_scope: 'the output may carry scope that the subject token does not have',
   danger_drop_act: 'the delegation history of the subject token may be left out',
   danger_drop_confirmation: 'a sender-constrained token may become a bearer token',
+  danger_unsigned: 'a subject token without any signature is taken at the word of the client that sends it',
   danger_embed_bearer: 'a subject token that is bound to no key may be carried whole inside the output',
 } as const
 

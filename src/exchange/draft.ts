@@ -1,8 +1,10 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Confirmation, Draft, Token } from '../core/token.ts'
+import { lifetimeOf } from '../core/transaction.ts'
 import type { Value } from '../core/value.ts'
 import { map } from '../core/value.ts'
+import { startTransaction } from './transaction.ts'
 
 /**
  * What a translation keeps unless a stage says otherwise: who, through whom, and how the subject was authenticated
@@ -34,7 +36,7 @@ export function startDraft(exchange: Exchange, { audience, ceiling, inputs }: Bo
       detail: { key: profile.key, expected: 'a signing certificate that has not expired' },
     })
   }
-  const ends = [...inputs.map(({ validity }) => validity.expiresAt), ceiling, now + profile.maxLifetime]
+  const ends = [...inputs.map(({ validity }) => validity.expiresAt), ceiling, now + lifetimeOf(exchange)]
   const starts = inputs.map(({ validity }) => validity.notBefore).filter((time) => time !== undefined)
   const expiresAt = Math.floor(Math.min(...ends.filter((time) => time !== undefined)))
   const notBefore = starts.length > 0 ? Math.ceil(Math.max(...starts)) : undefined
@@ -48,19 +50,21 @@ export function startDraft(exchange: Exchange, { audience, ceiling, inputs }: Bo
   })
   // RFC 8693 §4.3, RFC 9068 §2.2: an access token names the client that asked for it.
   if (profile.writer.usage === 'access_token') claims.push(['client_id', exchange.client.id])
-  return {
+  const draft: Draft = {
     claims: map(claims),
     validity: {
       issuedAt: now,
       notBefore,
       expiresAt,
       audience,
-      scope: startScope(request.scope, subject.validity.scope),
+      // A transaction has a scope of its own, for what comes without any.
+      scope: startScope(request.scope, subject.validity.scope ?? exchange.transaction?.kind.scope),
     },
     confirmation: startConfirmation(exchange),
     embedded: [],
     notes: [],
   }
+  return startTransaction(draft, exchange)
 }
 
 function startScope(requested: readonly string[] | undefined, held: readonly string[] | undefined) {

@@ -13,6 +13,7 @@ import { assertKept, ledgerOf } from './ledger.ts'
 import { run } from './run.ts'
 import { audienceFor, select, targetsOf } from './select.ts'
 import { leave, startTrail, type Trail } from './trail.ts'
+import { transactionOf } from './transaction.ts'
 import { assertFirstUse, orUnavailable, startUses, type Uses } from './uses.ts'
 import { asVerified } from './verified.ts'
 import { verifyToken } from './verify.ts'
@@ -81,7 +82,16 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   trail.client = client
   await step(trail, 'may act', () => assertMayAct(subject, partyOf(actor, client)))
 
-  const exchange: Exchange = { id: request.id, now, request, client, profile, subject, actor, proofs, verify }
+  const table = profile.transactions
+  const transaction =
+    table &&
+    (await step(trail, 'transaction', () =>
+      transactionOf(table, { request, client, subject, profile }, services.random),
+    ))
+  if (transaction) trail.transaction = transaction
+
+  const parties = { client, subject, actor, proofs }
+  const exchange: Exchange = { id: request.id, now, request, profile, ...parties, transaction, verify }
   const signer = await step(trail, 'key', () => signerOf(profile, services))
   trail.signer = signer
   const bounds: Bounds = { audience, ceiling: profile.writer.ceiling(signer), inputs }

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../core/errors.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { TokenRequest } from '../core/exchange.ts'
 import type { Profile, ProfileSet, Targets } from '../core/profile.ts'
-import type { Verified } from '../core/token.ts'
+import type { TokenType, Verified } from '../core/token.ts'
 
 /**
  * The one profile that serves this request.
@@ -36,8 +36,8 @@ const fits = ({ accepts, writer }: Profile, request: TokenRequest, targets: read
 function narrowed(request: TokenRequest, targets: readonly string[], named: readonly Profile[]): Profile {
   const typed = narrow(
     named,
-    (profile) => profile.accepts.subject.types.includes(request.subject_token_type),
-    'ERR_REQUEST_TOKEN_TYPE',
+    takes(request.subject_token_type),
+    profiles.all.some(takes(request.subject_token_type)) ? 'ERR_PROFILE_SUBJECT_TYPE' : 'ERR_REQUEST_TOKEN_TYPE',
     () => ({ parameter: 'subject_token_type', supported: unique(named.flatMap((p) => p.accepts.subject.types)) }),
   )
   const requested = narrow(
@@ -56,6 +56,11 @@ function narrowed(request: TokenRequest, targets: readonly string[], named: read
   if (another) throw new DragomanError('ERR_PROFILE_AMBIGUOUS', { detail: { profiles: [profile.name, another.name] } })
   return profile
 }
+
+const takes =
+  (type: TokenType) =>
+  ({ accepts }: Profile): boolean =>
+    accepts.subject.types.includes(type)
 
 /** What the request asks for as targets: audience and resource together (RFC 8693 §2.1), each once. */
 export const targetsOf = (request: TokenRequest): readonly string[] =>

@@ -9,6 +9,7 @@ import type { Observation } from '../core/observer.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import type { Draft, Issued, Token } from '../core/token.ts'
+import type { Transaction } from '../core/transaction.ts'
 
 /** What one exchange leaves behind it, gathered as it goes and turned into one record at the end. */
 export interface Trail {
@@ -16,6 +17,7 @@ export interface Trail {
   profile?: Profile
   subject?: Token
   actor?: Token
+  transaction?: Transaction
   proofs: readonly Proof[]
   signer?: Signer
   draft?: Draft
@@ -72,6 +74,8 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
       client_method: trail.client?.method,
       profile: trail.profile?.name,
       profile_digest: trail.profile?.digest,
+      transaction: trail.transaction?.kind.name,
+      txn: trail.transaction?.txn,
       subject: subject(),
       subject_issuer: trail.subject?.provenance.issuer,
       subject_format: trail.subject?.provenance.format,

@@ -16,7 +16,7 @@ import {
   type Verified,
 } from '../core/token.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
-import { tokenTypes } from '../core/types.ts'
+import { OF_THE_CLIENT, tokenTypes } from '../core/types.ts'
 import { assertKind } from './kind.ts'
 import { asVerifiedToken } from './verified.ts'
 
@@ -49,9 +49,10 @@ export async function verifyToken(
   circumstances: Circumstances,
   services: VerifyServices,
 ): Promise<Verified<Token>> {
-  const { token, issuer } = await signedToken(envelope, acceptance, circumstances.now, services)
-  if (envelope.type === tokenTypes.accessToken && token.provenance.issuer !== services.issuer) {
-    // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`.
+  const { token, issuer } = await signedToken(envelope, acceptance, circumstances, services)
+  const { issuer: signedBy } = token.provenance
+  if (envelope.type === tokenTypes.accessToken && signedBy !== services.issuer && !acceptance.foreignAccessTokens) {
+    // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`, or by name.
     throw new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { expected: 'jwt for a token of another issuer' } })
   }
   assertAlgorithm(token, acceptance)
@@ -68,17 +69,18 @@ export async function verifyToken(
 async function signedToken(
   envelope: Envelope,
   acceptance: TokenAcceptance,
-  now: number,
+  { now, caller }: Circumstances,
   services: VerifyServices,
 ): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
   const codec = codecOf(envelope, acceptance, services)
-  const store = codec.timeless === true ? services.verified : undefined
+  // What a client says by itself depends on who it is.
+  const store = codec.timeless === true && !OF_THE_CLIENT.has(envelope.type) ? services.verified : undefined
   const key = store && cacheKey(envelope, acceptance)
   const known = key === undefined ? undefined : store?.find(key, now)
   if (known !== undefined && stillHolds(known, acceptance, services)) return known
   const unverified = codec.parse(envelope)
   if (unverified === undefined) throw notOfType(envelope, acceptance)
-  const candidates = issuersOf(unverified, acceptance, services)
+  const candidates = issuersOf({ unverified, envelope, caller }, acceptance, services)
   // Read before: keys that change meanwhile are not the ones by which it was verified.
   const epochs = new Map(candidates.map((issuer) => [issuer, issuer.anchor.epoch]))
   const found = await verifyWithAny(unverified, candidates, rulesOf(acceptance, now))
@@ -107,16 +109,23 @@ function codecOf(envelope: Envelope, acceptance: TokenAcceptance, { codecs }: Ve
 const notOfType = ({ role }: Envelope, { types }: TokenAcceptance): DragomanError =>
   new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { role, supported: types } })
 
+/** A token that has been read, and who presents it as what. */
+interface Presented {
+  readonly unverified: Unverified
+  readonly envelope: Envelope
+  readonly caller: Verified<Client> | undefined
+}
+
 function issuersOf(
-  unverified: Unverified,
+  presented: Presented,
   acceptance: TokenAcceptance,
   services: VerifyServices,
 ): readonly [TrustedIssuer, ...TrustedIssuer[]] {
   const accepted = acceptance.issuers.flatMap((name) => services.trust.find(name) ?? [])
-  const [first, ...rest] = accepted.filter((candidate) => mayBe(candidate, unverified, acceptance))
+  const [first, ...rest] = accepted.filter((candidate) => mayBe(candidate, presented, acceptance))
   if (first === undefined) {
     throw new DragomanError('ERR_TRUST_ISSUER', {
-      detail: { expected: acceptance.issuers, actual: claimedIssuer(unverified, services) },
+      detail: { expected: acceptance.issuers, actual: claimedIssuer(presented.unverified, services) },
     })
   }
   return [first, ...rest]
@@ -132,12 +141,24 @@ function claimedIssuer({ issuer, trustDomain }: Unverified, { trust }: VerifySer
   return issuer === undefined ? 'no issuer' : 'an issuer that is not trusted here'
 }
 
-function mayBe(candidate: TrustedIssuer, unverified: Unverified, acceptance: TokenAcceptance): boolean {
+function mayBe(candidate: TrustedIssuer, presented: Presented, acceptance: TokenAcceptance): boolean {
+  const { unverified, envelope, caller } = presented
+  if (OF_THE_CLIENT.has(envelope.type)) {
+    // Nobody presents what another client has said by itself; and without a signature nobody says it but the caller.
+    const unsigned = envelope.type === tokenTypes.unsignedJson
+    return (
+      candidate.issuer === caller?.id &&
+      (unverified.issuer === caller.id || (unsigned && unverified.issuer === undefined)) &&
+      (unsigned ? candidate.has.unsigned === true : candidate.has.keys)
+    )
+  }
   // A JWT-SVID is its trust domain's, whatever its `iss` says (SPIFFE JWT-SVID §3; RFC 8693 has no say in it).
   if (acceptance.kind === 'jwt-svid') {
     return unverified.trustDomain !== undefined && candidate.trustDomain === unverified.trustDomain
   }
   if (unverified.issuer !== undefined) return candidate.issuer === unverified.issuer
+  // A transaction token need not say who signed it: each accepted one is asked.
+  if (envelope.type === tokenTypes.txnToken) return candidate.has.keys
   return candidate.has.certificates && acceptance.format === 'x509'
 }
 

@@ -7,6 +7,8 @@ import type { ScopeTable } from '../core/stage.ts'
 import type { Confirmation, Draft } from '../core/token.ts'
 import { sameValue } from '../core/value.ts'
 import type { Bounds } from './draft.ts'
+import { assertFrozen } from './frozen.ts'
+import { assertTransaction } from './within.ts'
 
 type Rule = Danger | 'max_lifetime' | 'signing_key' | 'issued_at' | 'targets' | 'reserved' | 'proof'
 
@@ -21,7 +23,8 @@ const HELD_APART: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'ia
  * the subject token has, where it has any, and what was asked for, where something was. `act`: the history that came in
  * stands in what goes out, unchanged, and an actor token leaves its mark. `cnf`: what came in bound, or with a DPoP proof
  * (RFC 9449 §5), goes out bound, and to nothing but keys that were proved.
- * Each rule gives way to one `danger_` option and to nothing else.
+ * A replacement says what the token it replaces says, and a transaction token no more than its row lets it: no option lifts
+ * these. Each other rule gives way to one `danger_` option and to nothing else.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_WIDER`, `detail.rule` naming the option; `ERR_TOKEN_ACT` for an `act` that is
  * malformed, too deep or too big; `ERR_PROOF_REQUIRED` where the format needs a proved key and has none
@@ -31,6 +34,8 @@ export function assertNotWider(draft: Draft, exchange: Exchange, bounds: Bounds)
   assertReach(draft, exchange, bounds)
   assertHistory(draft, exchange)
   assertBound(draft, exchange)
+  assertFrozen(draft, exchange)
+  assertTransaction(draft, exchange)
 }
 
 /** What a format could not carry may be a restriction: then the loss is a widening too. */

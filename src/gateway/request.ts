@@ -2,10 +2,10 @@ import { DragomanError } from '../core/errors.ts'
 import type { TokenRequest } from '../core/exchange.ts'
 import type { TraceContext } from '../core/observer.ts'
 import { TOKEN_EXCHANGE, tokenTypes } from '../core/types.ts'
-import { isList } from '../core/value.ts'
+import { freeze, isList, type ValueMap } from '../core/value.ts'
 import { fromBase64 } from '../wire/base64url.ts'
 import { isAbsoluteUri } from '../wire/general-name.ts'
-import { JSON_LIMITS, parseJson } from '../wire/json.ts'
+import { JSON_LIMITS, type JsonLimits, parseJson, parseJsonObject } from '../wire/json.ts'
 import type { Form } from './form.ts'
 import type { PeerChain } from './tls.ts'
 
@@ -55,6 +55,8 @@ export function tokenRequest({ values, audience, resource }: Form, facts: Reques
     audience,
     resource,
     scope: scopeOf(values.get('scope')),
+    request_context: objectIn(values, 'request_context'),
+    request_details: objectIn(values, 'request_details'),
     csr: values.get('csr'),
     client_id: values.get('client_id'),
     client_secret: values.get('client_secret'),
@@ -71,6 +73,21 @@ function required(values: ReadonlyMap<string, string>, parameter: string): strin
   const value = values.get(parameter)
   if (value === undefined) throw new DragomanError('ERR_REQUEST_MISSING', { detail: { parameter } })
   return value
+}
+
+// The parameters of one call and where it came from; the token that is made of them goes into a header field.
+const TOLD_LIMITS: JsonLimits = { bytes: 4096, depth: 6, items: 256, text: 2048 }
+
+/** A parameter that is a JSON object, as text (transaction tokens §11.1). What is empty is absent. */
+function objectIn(values: ReadonlyMap<string, string>, parameter: string): ValueMap | undefined {
+  const text = values.get(parameter)
+  if (text === undefined) return undefined
+  try {
+    return freeze(parseJsonObject(text, TOLD_LIMITS))
+  } catch (cause) {
+    if (!(cause instanceof DragomanError)) throw cause
+    throw new DragomanError('ERR_REQUEST_CONTEXT', { cause, detail: { parameter, ...cause.detail } })
+  }
 }
 
 /** RFC 3986 §4.3 absolute-URI: no fragment. What has a host by its scheme has one. */

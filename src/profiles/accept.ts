@@ -1,9 +1,12 @@
 import { type AcceptanceDefaults, type AcceptanceOptions, tokenAcceptance } from '../core/acceptance.ts'
 import type { Acceptance, Targets, TokenAcceptance } from '../core/profile.ts'
+import type { TokenType } from '../core/token.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
-import type { AcceptDocument, ProfileEnvironment } from './document.ts'
+import { tokenTypes } from '../core/types.ts'
+import type { AcceptDocument, ProfileDocument, ProfileEnvironment } from './document.ts'
 import { hint } from './nearest.ts'
 import type { Report } from './report.ts'
+import { clientsOf } from './transactions.ts'
 
 /** What stands where a profile says nothing about tokens, and which issuers it may name. */
 export function acceptanceDefaults(environment: ProfileEnvironment): AcceptanceDefaults {
@@ -14,17 +17,20 @@ export function acceptanceDefaults(environment: ProfileEnvironment): AcceptanceD
     tokenEndpoint,
     clockSkew,
     types: (format) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes,
-    issuerFault(name, format) {
+    issuerFault(name, format, types) {
       if (!known.includes(name)) return `there is no issuer ${JSON.stringify(name)}; ${hint(name, known, 'there are')}`
-      return faultFor(trust?.find(name), format)
+      return faultFor(trust?.find(name), format, types)
     },
   }
 }
 
 /** An issuer without what signatures of this format are checked against would have each of its tokens refused. */
-function faultFor(issuer: TrustedIssuer | undefined, format: string): string | undefined {
+function faultFor(issuer: TrustedIssuer | undefined, format: string, types: readonly TokenType[]): string | undefined {
   if (issuer === undefined) return undefined
   const { has } = issuer
+  if (types.includes(tokenTypes.unsignedJson)) {
+    return has.unsigned === true ? undefined : 'an issuer with `unsigned: true`'
+  }
   if (format === 'x509') return has.certificates ? undefined : 'an issuer with certificates; this one has keys only'
   // What a codec of one's own checks against is not known.
   if (format !== 'jwt' && format !== 'cwt') return undefined
@@ -33,12 +39,18 @@ function faultFor(issuer: TrustedIssuer | undefined, format: string): string | u
 
 /** `accept`: who may use the profile, with what. Reports clients, issuers and targets that cannot be. */
 export function acceptanceOf(
-  accept: AcceptDocument,
+  { accept, transactions }: Pick<ProfileDocument, 'accept' | 'transactions'>,
   environment: ProfileEnvironment,
   defaults: AcceptanceDefaults,
   report: Report,
 ): Acceptance | undefined {
-  const { clients = [], subject_token_authenticates: authenticates = false } = accept
+  const { subject_token_authenticates: authenticates = false } = accept
+  const clients = accept.clients ?? (transactions ? clientsOf(transactions) : [])
+  if (transactions && (accept.clients || authenticates)) {
+    const option = accept.clients ? 'clients' : 'subject_token_authenticates'
+    const message = 'no such option beside `transactions`: its rows say which clients there are'
+    report.add({ path: ['accept', option], message, code: 'ERR_PROFILE_OPTION', atName: true })
+  }
   if (clients.length === 0 && !authenticates) {
     report.add({
       path: ['accept'],
@@ -46,7 +58,7 @@ export function acceptanceOf(
       atName: true,
     })
   }
-  for (const [index, client] of clients.entries()) {
+  for (const [index, client] of accept.clients?.entries() ?? []) {
     if (environment.clients.includes(client)) continue
     const message = `there is no client ${JSON.stringify(client)}; ${hint(client, environment.clients, 'there are')}`
     report.add({ path: ['accept', 'clients', index], message, code: 'ERR_PROFILE_OPTION' })

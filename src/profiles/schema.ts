@@ -1,6 +1,7 @@
 import { acceptanceSchema } from '../core/acceptance.ts'
 import type { Catalog } from '../core/catalog.ts'
 import { dangers } from '../core/profile.ts'
+import { transactionsSchema } from './transactions-schema.ts'
 
 /** Seconds: the default ceiling on what a profile issues, short enough that losing a token is a small loss. */
 export const MAX_LIFETIME_DEFAULT = 3600
@@ -98,6 +99,7 @@ export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'code
           },
         },
       },
+      transactions: transactionsSchema,
       stages: {
         type: 'array',
         minItems: 1,

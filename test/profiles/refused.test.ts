@@ -215,7 +215,7 @@ const rows: readonly Row[] = [
     'set: { danger_drop_act: true }',
     'ERR_PROFILE_OPTION',
     [
-      '10:23: stages[0].context.set.danger_drop_act: there is no such option here; those that there are: danger_outlive_subject, danger_start_earlier, danger_any_target, danger_widen_scope, danger_drop_act, danger_drop_confirmation, danger_embed_bearer',
+      '10:23: stages[0].context.set.danger_drop_act: there is no such option here; those that there are: danger_outlive_subject, danger_start_earlier, danger_any_target, danger_widen_scope, danger_drop_act, danger_drop_confirmation, danger_unsigned, danger_embed_bearer',
     ],
   ],
   [
@@ -335,7 +335,7 @@ const rows: readonly Row[] = [
     'to: jwt, kind: "at+jtw?"',
     'ERR_PROFILE_RENDERING',
     [
-      '12:30: stages[2].format.kind: expected jwt, at+jwt, jwt-svid, or an explicit type such as txntoken+jwt, without application/',
+      '12:30: stages[2].format.kind: expected jwt, at+jwt, jwt-svid, txntoken+jwt, or an explicit type such as example+jwt, without application/',
     ],
   ],
   [

@@ -131,6 +131,7 @@ export interface WriterOptions {
   readonly ceiling?: number
   readonly losses?: readonly Loss[]
   readonly finish?: () => never
+  readonly frozen?: readonly string[]
 }
 
 /** Writes a draft as a plain token. */
@@ -139,6 +140,7 @@ export const plainWriter = (options: WriterOptions = {}): Writer => ({
   usage: options.usage ?? 'access_token',
   singleAudience: options.singleAudience ?? false,
   needsKey: options.needsKey ?? false,
+  frozen: options.frozen,
   ceiling: () => options.ceiling,
   lay({ claims, validity, confirmation, embedded }, { issuer, id }) {
     const { issuedAt: iat, notBefore: nbf, expiresAt: exp, audience: aud, scope } = validity
@@ -227,6 +229,7 @@ export interface ProfileOptions extends WriterOptions {
   readonly maxLifetime?: number
   readonly auditSubject?: Profile['auditSubject']
   readonly format?: string
+  readonly transactions?: Profile['transactions']
 }
 
 export const profile = (options: ProfileOptions = {}): Profile => ({
@@ -250,6 +253,7 @@ export const profile = (options: ProfileOptions = {}): Profile => ({
   dangers: new Map((options.dangers ?? []).map((danger) => [danger, 'here'])),
   mustKeep: options.mustKeep ?? [],
   maxLifetime: options.maxLifetime ?? 3600,
+  transactions: options.transactions,
   auditSubject: options.auditSubject ?? 'hashed',
 })
 
