@@ -106,6 +106,8 @@ function assertAlone(options: AcceptanceOptions, types: readonly TokenType[], pa
   }
   switch (special) {
     case tokenTypes.unsignedJson:
+      if (path !== 'accept.subject')
+        throw wrong(path, 'types', 'a type with a signature: only a subject is taken at a word')
       if (!unsigned) throw wrong(path, 'types', '`danger_unsigned: true` with a type that has no signature')
       if (single_use) throw wrong(path, 'single_use', 'no such option: without a signature one is like another')
       return

@@ -1,5 +1,5 @@
 import type { Member } from '../core/transaction.ts'
-import { isKind, isMap, sameValue, type Value } from '../core/value.ts'
+import { isKind, isMap, map, sameValue, type Value } from '../core/value.ts'
 
 /** Whether a value, or the absence of one, is what a row says of this member. */
 export function fits(value: Value | undefined, { type, required, among }: Member): boolean {
@@ -17,7 +17,7 @@ export function fitsAll(
   before: Value | undefined,
 ): boolean {
   if (claim !== undefined && !isMap(claim)) return false
-  const earlier = isMap(before) ? before : {}
-  const known = Object.keys(claim ?? {}).every((name) => members.has(name) || earlier[name] !== undefined)
+  const earlier = isMap(before) ? before : map()
+  const known = Object.keys(claim ?? map()).every((name) => members.has(name) || earlier[name] !== undefined)
   return known && [...members].every(([name, member]) => earlier[name] !== undefined || fits(claim?.[name], member))
 }

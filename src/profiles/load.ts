@@ -16,7 +16,7 @@ import { MAX_LIFETIME_DEFAULT, profileSchema } from './schema.ts'
 import { clashesIn, type Loaded, setOf } from './set.ts'
 import { MAX_PROBLEMS, readSource, type Source, type SourceFile } from './source.ts'
 import { stepsOf } from './steps.ts'
-import { checkTransactionToken, transactionsOf } from './transactions.ts'
+import { checkOneSubject, checkTransactionToken, transactionsOf } from './transactions.ts'
 import { checkKeySource, writtenBy } from './writer.ts'
 
 export type { ProfileEnvironment } from './document.ts'
@@ -63,6 +63,7 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
   checkActor(document.accept.actor, entries, report)
   const rows = document.transactions
   const transactions = rows && accepts && transactionsOf(rows, accepts, environment, report)
+  if (accepts) checkOneSubject(accepts, rows, entries, report)
   const dangers = dangersIn(document, schema, report)
   const setting: Setting = {
     profile: document.name,

@@ -2,9 +2,9 @@ import { DragomanError } from '../core/errors.ts'
 import type { Acceptance } from '../core/profile.ts'
 import { subjectSpace } from '../core/subjects.ts'
 import type { Member, TransactionKind } from '../core/transaction.ts'
-import { tokenTypes } from '../core/types.ts'
+import { OF_THE_CLIENT, tokenTypes } from '../core/types.ts'
 import { isKind } from '../core/value.ts'
-import type { MemberDocument, ProfileEnvironment, TransactionDocument } from './document.ts'
+import type { Entry, MemberDocument, ProfileEnvironment, TransactionDocument } from './document.ts'
 import { hint } from './nearest.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
@@ -139,6 +139,25 @@ export function checkTransactionToken({ writer }: Written, rows: unknown, path: 
     report.add({ path, message, code: 'ERR_PROFILE_OPTION', atName: true })
   }
 }
+
+/**
+ * Reports a transaction token whose subject could be two people: inside a domain `sub` is unique (transaction tokens §11.3),
+ * and two issuers may have one name for different ones. What a client says itself, it says in the names of the domain.
+ */
+export function checkOneSubject(
+  { subject }: Acceptance,
+  rows: unknown,
+  entries: readonly Entry[],
+  report: Report,
+): void {
+  if (rows === undefined || subject.issuers.length < 2 || subject.types.some((type) => OF_THE_CLIENT.has(type))) return
+  if (entries.some(({ stage, options }) => stage.name === 'subject' && Object.keys(Object(options)).some(isWay))) return
+  const message = 'several issuers may call two people by one name; add `subject: { lookup: … }`, or a profile for each'
+  report.add({ path: ['accept', 'subject', 'issuers'], message, code: 'ERR_PROFILE_OPTION', atName: true })
+}
+
+/** The ways to make a subject, beside the option that adds an actor to it. */
+const isWay = (option: string): boolean => option !== 'actor'
 
 /** The clients of all rows, each once: who may use a profile that has a table. */
 export const clientsOf = (rows: readonly TransactionDocument[]): readonly string[] => [

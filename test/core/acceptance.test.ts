@@ -97,3 +97,58 @@ describe('acceptance', () => {
     expect(validate(options)).toBe(false)
   })
 })
+
+describe('a type with rules of its own', () => {
+  const uri = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
+  const taken = (name: string, more: Partial<AcceptanceOptions> = {}) =>
+    accept({ format: 'jwt', issuers, types: [uri(name)], ...more })
+  const refused = (options: () => unknown, path: string) =>
+    expect(options).toThrow(code('ERR_PROFILE_OPTION', { path: `accept.subject.${path}` }))
+
+  it('is never among those that are taken by default', () => {
+    const all = ['jwt', 'txn_token', 'self_signed', 'unsigned_json'].map(uri)
+    expect(tokenAcceptance({ format: 'jwt', issuers }, { ...acceptanceDefaults, types: () => all }, '').types).toEqual([
+      uri('jwt'),
+    ])
+  })
+
+  it('self_signed is for us, for a minute, once', () => {
+    expect(taken('self_signed')).toMatchObject({
+      ...{ audience: ['https://gw.example', 'https://gw.example/token'], maxAge: 60, singleUse: true },
+    })
+    expect(taken('self_signed', { max_age: 10 })).toMatchObject({ maxAge: 10 })
+    refused(() => taken('self_signed', { audience: 'any' }), 'audience')
+    refused(() => taken('self_signed', { single_use: false }), 'single_use')
+  })
+
+  it('unsigned_json is a danger that is said, of a subject', () => {
+    expect(taken('unsigned_json', { danger_unsigned: true })).toMatchObject({ audience: [], singleUse: false })
+    refused(() => taken('unsigned_json'), 'types')
+    refused(() => taken('unsigned_json', { danger_unsigned: true, single_use: true }), 'single_use')
+    refused(() => taken('jwt', { danger_unsigned: true }), 'danger_unsigned')
+    const options: AcceptanceOptions = { format: 'jwt', issuers, types: [uri('unsigned_json')], danger_unsigned: true }
+    expect(() => tokenAcceptance(options, acceptanceDefaults, 'accept.actor')).toThrow(
+      code('ERR_PROFILE_OPTION', { path: 'accept.actor.types' }),
+    )
+  })
+
+  it('txn_token is a transaction token, of today or of older drafts, and a transaction token nothing else', () => {
+    expect(taken('txn_token')).toMatchObject({ kind: 'txntoken+jwt' })
+    expect(taken('txn_token', { kind: 'txn_token' })).toMatchObject({ kind: 'txn_token' })
+    refused(() => taken('txn_token', { kind: 'at+jwt' }), 'kind')
+    refused(() => taken('jwt', { kind: 'txntoken+jwt' }), 'types')
+    refused(() => accept({ format: 'jwt', issuers, kind: 'txntoken+jwt' }), 'types')
+  })
+
+  it('stands alone', () => {
+    for (const name of ['txn_token', 'self_signed', 'unsigned_json']) {
+      refused(() => accept({ format: 'jwt', issuers, types: [uri('jwt'), uri(name)] }), 'types')
+    }
+  })
+
+  it('access tokens of others are taken where the profile lists their type', () => {
+    expect(accept({ format: 'jwt', issuers })).not.toHaveProperty('foreignAccessTokens')
+    expect(taken('jwt')).not.toHaveProperty('foreignAccessTokens')
+    expect(taken('access_token')).toHaveProperty('foreignAccessTokens', true)
+  })
+})

@@ -4,11 +4,14 @@ import { type Danger, dangers } from '../../src/core/profile.ts'
 import type { Draft, Validity } from '../../src/core/token.ts'
 import type { Member, TransactionKind } from '../../src/core/transaction.ts'
 import { map, type Value } from '../../src/core/value.ts'
+import { type Asked, transactionOf } from '../../src/exchange/transaction.ts'
+import { verified } from '../support/exchange.ts'
 import {
   NOW,
   PLAIN,
   type ProfileOptions,
   profile,
+  request,
   type Said,
   said,
   stage,
@@ -223,5 +226,29 @@ describe('a replacement', () => {
     await refusesReplacement({ token }, 'ERR_PROFILE_TRANSACTION', { rule: 'replacements' })
     const { access_token } = await replace({ token, table: [{ ...PAY, replacements: 2 }] })
     expect(said(access_token)['dragoman_chain']).toEqual(['gateway', 'stock', 'orders'])
+  })
+})
+
+describe('one certificate', () => {
+  const certificate = Uint8Array.of(1, 2, 3)
+  const asked = (sub: string, method: string, shown: readonly Uint8Array[] | undefined): Asked => ({
+    request: request({ scope: ['pay'], requested_token_type: PLAIN, certificates: shown }),
+    client: { id: 'orders', method },
+    subject: verified({ claims: { sub }, validity: { scope: undefined }, provenance: { type: PLAIN, certificate } }),
+    profile: profile(),
+  })
+  const choose = (...of: Parameters<typeof asked>) =>
+    transactionOf([PAY], asked(...of), (bytes) => new Uint8Array(bytes))
+
+  it('is the program that asks, or whom it asks for, unless those are the same', () => {
+    expect(() => choose('user-7', 'tls_client_auth', [certificate])).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PROFILE_TRANSACTION',
+        detail: expect.objectContaining({ rule: expect.any(String) }),
+      }),
+    )
+    expect(choose('orders', 'tls_client_auth', [certificate])).toMatchObject({ requesters: ['orders'] })
+    expect(choose('user-7', 'private_key_jwt', [certificate])).toMatchObject({ requesters: ['orders'] })
+    expect(choose('user-7', 'tls_client_auth', [Uint8Array.of(9)])).toMatchObject({ requesters: ['orders'] })
   })
 })

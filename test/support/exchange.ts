@@ -121,7 +121,10 @@ export const acceptanceDefaults: AcceptanceDefaults = {
   clockSkew: 30,
   types: (format) =>
     ({
-      jwt: [tokenTypes.jwt, tokenTypes.accessToken, tokenTypes.idToken],
+      jwt: [
+        ...[tokenTypes.jwt, tokenTypes.accessToken, tokenTypes.idToken],
+        ...[tokenTypes.txnToken, tokenTypes.selfSigned, tokenTypes.unsignedJson],
+      ],
       cwt: [tokenTypes.cwt],
       x509: [tokenTypes.mtls, tokenTypes.x509, tokenTypes.x509Der],
     })[format],
