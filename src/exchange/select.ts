@@ -21,7 +21,8 @@ export function select(request: TokenRequest, client: Verified<Client> | undefin
   const targets = targetsOf(request)
   const found = profiles.serving(client?.id, targets[0])
   // Whatever serves the request is among these; the others are looked at only to say why none of them does.
-  return narrowed(request, targets, found.some((profile) => fits(profile, request, targets)) ? found : named)
+  const some = found.some((profile) => fits(profile, request, targets)) ? found : named
+  return narrowed(request, targets, some, profiles)
 }
 
 /** Whether a profile passes every narrowing. */
@@ -33,11 +34,16 @@ const fits = ({ accepts, writer }: Profile, request: TokenRequest, targets: read
     ? accepts.actor === undefined
     : accepts.actor?.types.includes(request.actor_token_type) === true)
 
-function narrowed(request: TokenRequest, targets: readonly string[], named: readonly Profile[]): Profile {
+function narrowed(
+  request: TokenRequest,
+  targets: readonly string[],
+  named: readonly Profile[],
+  { all }: ProfileSet,
+): Profile {
   const typed = narrow(
     named,
     takes(request.subject_token_type),
-    profiles.all.some(takes(request.subject_token_type)) ? 'ERR_PROFILE_SUBJECT_TYPE' : 'ERR_REQUEST_TOKEN_TYPE',
+    all.some(takes(request.subject_token_type)) ? 'ERR_PROFILE_SUBJECT_TYPE' : 'ERR_REQUEST_TOKEN_TYPE',
     () => ({ parameter: 'subject_token_type', supported: unique(named.flatMap((p) => p.accepts.subject.types)) }),
   )
   const requested = narrow(

@@ -25,10 +25,13 @@ export const TXN_TOKEN: Kind = {
   frozen: ['txn', 'sub', 'aud', 'tctx', 'rctx'],
   assertTyp: typIs(TRANSACTION_TOKEN),
   assertClaims({ claims, validity }) {
-    if (validity.issuedAt === undefined) throw required('iat', RULE)
-    assertSays(claims, validity)
+    const missing = missingIn(claims, validity) ?? (validity.issuedAt === undefined ? 'iat' : undefined)
+    if (missing !== undefined) throw readWithout(missing)
   },
-  assertDraft: ({ claims, validity }) => assertSays(claims, validity),
+  assertDraft({ claims, validity }) {
+    const missing = missingIn(claims, validity)
+    if (missing !== undefined) throw required(missing, RULE)
+  },
 }
 
 /**
@@ -43,7 +46,7 @@ export const FORMER_TXN_TOKEN: Kind = {
   assertTyp: typIs(FORMER_TRANSACTION_TOKEN),
   assertClaims({ claims, validity }) {
     if (!isName(claims['txn'])) throw required('txn', RULE)
-    if (validity.audience.length === 0) throw required('aud', RULE)
+    if (validity.audience.length === 0) throw readWithout('aud')
   },
   current(set) {
     const { sub, sub_id, purp, purpose, azd, req_ctx, ...rest } = set
@@ -67,14 +70,28 @@ function typIs(expected: string): Kind['assertTyp'] {
   }
 }
 
-function assertSays(claims: Claims, { audience, scope, expiresAt }: Validity): void {
-  const missing =
+function missingIn(claims: Claims, { audience, scope, expiresAt }: Validity): string | undefined {
+  return (
     ['txn', 'sub', 'req_wl'].find((claim) => !isName(claims[claim])) ??
     (audience.length === 0 ? 'aud' : undefined) ??
     (expiresAt === undefined ? 'exp' : undefined) ??
     (scope === undefined || scope.length === 0 ? 'scope' : undefined) ??
     ['tctx', 'rctx'].find((claim) => claims[claim] !== undefined && !isMap(claims[claim]))
-  if (missing !== undefined) throw required(missing, RULE)
+  )
+}
+
+/** As every other token is refused for it. */
+function readWithout(claim: string): DragomanError {
+  switch (claim) {
+    case 'sub':
+      return new DragomanError('ERR_TOKEN_SUBJECT', { detail: { expected: 'a sub claim' } })
+    case 'exp':
+      return new DragomanError('ERR_TOKEN_NO_EXPIRY')
+    case 'aud':
+      return new DragomanError('ERR_TOKEN_AUDIENCE', { detail: { expected: 'a trust domain' } })
+    default:
+      return required(claim, RULE)
+  }
 }
 
 /** The formats of RFC 9493 whose name is the same whoever issued it, and the member that has it. */

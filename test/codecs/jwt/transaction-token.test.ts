@@ -76,7 +76,13 @@ describe('a transaction token', () => {
     refuses({ ...HEADER, typ }, claims, 'ERR_TOKEN_KIND'),
   )
 
-  test.each(['iat', 'exp', 'aud', 'txn', 'sub', 'scope', 'req_wl'])('has %s', (name) =>
+  test.each([
+    ['sub', 'ERR_TOKEN_SUBJECT'],
+    ['exp', 'ERR_TOKEN_NO_EXPIRY'],
+    ['aud', 'ERR_TOKEN_AUDIENCE'],
+  ])('has %s, as any other', (name, code) => refuses(HEADER, { ...claims, [name]: undefined }, code))
+
+  test.each(['iat', 'txn', 'scope', 'req_wl'])('has %s', (name) =>
     refuses(HEADER, { ...claims, [name]: undefined }, 'ERR_PROFILE_REQUIRED', { claim: name }),
   )
 
@@ -203,7 +209,7 @@ describe('a transaction token under the names of older drafts', () => {
     expect(() => read(token(), 'txntoken+jwt')).toThrow(throws('ERR_TOKEN_KIND'))
     expect(() => read(token({}, 'txntoken+jwt'), KIND)).toThrow(throws('ERR_TOKEN_KIND'))
     expect(() => read(token({ txn: undefined }), KIND)).toThrow(throws('ERR_PROFILE_REQUIRED', { claim: 'txn' }))
-    expect(() => read(token({ aud: undefined }), KIND)).toThrow(throws('ERR_PROFILE_REQUIRED', { claim: 'aud' }))
+    expect(() => read(token({ aud: undefined }), KIND)).toThrow(throws('ERR_TOKEN_AUDIENCE'))
   })
 })
 
