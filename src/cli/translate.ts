@@ -19,6 +19,7 @@ import { showRecord } from './show.ts'
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
   profile: { type: 'string', short: 'p' },
+  client: { type: 'string' },
   type: { type: 'string' },
   audience: { type: 'string', multiple: true },
   scope: { type: 'string' },
@@ -41,6 +42,7 @@ export const translateCommand: Command = {
   options: [
     ['--config FILE', 'the configuration'],
     ['--profile NAME', 'the profile to run'],
+    ['--client ID', 'who asks (default: the first client that the profile names)'],
     ['--type URI', 'the type of the token (default: the first that the profile takes)'],
     ['--audience VALUE', 'a target; may be repeated (default: the first that the profile allows)'],
     ['--scope SCOPE', 'the scope asked for'],
@@ -72,7 +74,11 @@ export const translateCommand: Command = {
     }
     const token = (await io.input()).trim()
     if (token === '') throw new UsageError('a token is expected on standard input')
-    const services = offline(tenant.services, profile, values.key)
+    const clients = profile.accepts.clients
+    if (values.client !== undefined && !clients.includes(values.client)) {
+      throw new UsageError(`the profile names no client ${values.client}; it names ${clients.join(', ')}`)
+    }
+    const services = offline(tenant.services, profile, values)
     try {
       const { ledger: _, ...answer } = await exchangeToken(requestOf(values, profile, token), services)
       const record = lastOf(memory.records)
@@ -139,11 +145,11 @@ function typeOf(types: readonly string[], token: string): string {
 }
 
 /**
- * The tenant's services for one exchange by whoever has the configuration in hand: the client is the first that the
- * profile names, and no other profile is looked at. Everything about the token is checked as ever.
+ * The tenant's services for one exchange by whoever has the configuration in hand: the client is the one that was named,
+ * or the first of the profile, and no other profile is looked at. Everything about the token is checked as ever.
  */
-function offline(services: Services, profile: Profile, key: string | undefined): Services {
-  const [client] = profile.accepts.clients
+function offline(services: Services, profile: Profile, { client: named, key }: Values): Services {
+  const client = named ?? profile.accepts.clients[0]
   const methods = { name: 'offline', claim: () => ({ method: 'offline', clientId: client ?? '' }), verify: () => {} }
   const known = client === undefined ? undefined : services.clients.find(client)
   const held = key === undefined ? undefined : proofOf(key)

@@ -8,6 +8,7 @@ import type { Confirmation, Draft } from '../core/token.ts'
 import { sameValue } from '../core/value.ts'
 import type { Bounds } from './draft.ts'
 import { assertFrozen } from './frozen.ts'
+import { assertCarriesNone } from './presented.ts'
 import { assertTransaction } from './within.ts'
 
 type Rule = Danger | 'max_lifetime' | 'signing_key' | 'issued_at' | 'targets' | 'reserved' | 'proof'
@@ -36,6 +37,7 @@ export function assertNotWider(draft: Draft, exchange: Exchange, bounds: Bounds)
   assertBound(draft, exchange)
   assertFrozen(draft, exchange)
   assertTransaction(draft, exchange)
+  assertCarriesNone(draft, exchange)
 }
 
 /** What a format could not carry may be a restriction: then the loss is a widening too. */

@@ -1,5 +1,5 @@
 import { DragomanError } from '../core/errors.ts'
-import type { Exchange, TokenRequest } from '../core/exchange.ts'
+import type { Exchange } from '../core/exchange.ts'
 import type { Draft } from '../core/token.ts'
 import { lifetimeOf } from '../core/transaction.ts'
 import { sameValue } from '../core/value.ts'
@@ -10,12 +10,12 @@ import { CHAIN, chainOf } from './transaction.ts'
 /**
  * Refuses a draft that says more than the row of its transaction lets it, whatever the stages were: another subject, more
  * scope, a longer life, members of `tctx` and `rctx` that the row does not have, lacks, or has of another type; another
- * `txn` or `req_wl`; or a presented token, or its signature, in any claim (transaction tokens §13.4).
+ * `txn` or `req_wl`.
  *
  * @throws {@link DragomanError} `ERR_TOKEN_SUBJECT_SPACE`, `ERR_PROFILE_SCOPE` when no scope is left, `ERR_PROFILE_WIDER`
  */
 export function assertTransaction(draft: Draft, exchange: Exchange): void {
-  const { transaction, client, subject, profile, now, request } = exchange
+  const { transaction, client, subject, profile, now } = exchange
   if (transaction === undefined) return
   const { kind, txn } = transaction
   const { claims, validity } = draft
@@ -38,23 +38,4 @@ export function assertTransaction(draft: Draft, exchange: Exchange): void {
   const earlier = isReplacement(subject, profile) ? subject.claims : undefined
   if (!fitsAll(claims['tctx'], kind.details, earlier?.['tctx'])) refuse('tctx with the members of `details`')
   if (!fitsAll(claims['rctx'], kind.context, earlier?.['rctx'])) refuse('rctx with the members of `context`')
-  if (holdsAny(draft, presentedIn(request))) refuse('no presented token, nor its signature, in any claim')
-}
-
-function holdsAny({ claims, embedded }: Draft, presented: readonly string[]): boolean {
-  const text = JSON.stringify([claims, embedded.map(({ value }) => value)])
-  return presented.some((one) => text.includes(one))
-}
-
-// A shorter text is no signature, and could stand anywhere by chance.
-const MIN_SIGNATURE = 24
-
-/** What would give a presented token away: its signature where it has one at its end, or else all of it. */
-function presentedIn({ subject_token, actor_token, client_assertion }: TokenRequest): readonly string[] {
-  return [subject_token, actor_token, client_assertion].flatMap((raw) => {
-    if (raw === undefined) return []
-    const signature = raw.slice(raw.lastIndexOf('.') + 1)
-    const whole = JSON.stringify(raw.trim()).slice(1, -1)
-    return /^[\w-]+$/.test(signature) && signature.length >= MIN_SIGNATURE ? [signature] : [whole]
-  })
 }

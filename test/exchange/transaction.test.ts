@@ -252,3 +252,27 @@ describe('one certificate', () => {
     expect(choose('user-7', 'tls_client_auth', [Uint8Array.of(9)])).toMatchObject({ requesters: ['orders'] })
   })
 })
+
+describe('a presented token', () => {
+  const copied = (details: object) =>
+    exchange({
+      ...{ profile: { transactions: undefined }, draft: claims({ order: 'o-1' }) },
+      request: { request_details: map(Object.entries(details)) },
+    })
+
+  it('is in no claim of any token that is made of what a client tells', async () => {
+    const token = subjectToken()
+    const copy = (start: Draft) => claims({ note: token })(start)
+    const plain = { profile: { transactions: undefined }, request: { request_details: undefined } }
+    await refuses({ profile: { transactions: undefined }, draft: copy }, 'ERR_PROFILE_WIDER', { rule: 'presented' })
+    await refuses(
+      { ...plain, request: { request_details: undefined, request_context: map() }, draft: copy },
+      'ERR_PROFILE_WIDER',
+    )
+    await expect(copied({ order: 'o-1' })).resolves.toBeDefined()
+    // Where nobody tells anything, it is a stage's own doing.
+    await expect(exchange({ ...plain, draft: copy })).resolves.toBeDefined()
+    const embedded = [{ name: 'inner', place: 'claim', value: token }] as const
+    await expect(exchange({ profile: { transactions: undefined }, draft: () => ({ embedded }) })).resolves.toBeDefined()
+  })
+})

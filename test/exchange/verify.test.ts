@@ -5,6 +5,7 @@ import type { TokenAcceptance } from '../../src/core/profile.ts'
 import type { TrustedIssuer } from '../../src/core/trust.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { verifyToken } from '../../src/exchange/verify.ts'
+import { verifiedStore } from '../../src/stores/verified.ts'
 import {
   acceptance,
   actorToken,
@@ -523,3 +524,70 @@ describe('what is verified', () => {
 function nested(depth: number): object {
   return depth === 1 ? { sub: 'a1' } : { sub: `a${depth}`, act: nested(depth - 1) }
 }
+
+describe('what a client says by itself', () => {
+  const { selfSigned, unsignedJson } = tokenTypes
+  const own = trusted('orders', { has: { keys: true, certificates: false, unsigned: true } })
+  const other = trusted('other')
+
+  const say = (type: string) => {
+    const all = profile({
+      clients: ['orders', 'other'],
+      subject: { format: 'plain', types: [type], issuers: ['orders', 'other'] },
+    })
+    return world(all, { codecs: [plainCodec('plain', [type])], trust: trustOf(own, other), verified: verifiedStore() })
+  }
+  const asking = (type: string, token: string, differs: Partial<TokenRequest> = {}) =>
+    say(type).exchange({ subject_token: token, subject_token_type: type, ...differs })
+
+  it('is taken from who has said it', async () => {
+    await expect(asking(selfSigned, subjectToken({ iss: 'orders' }))).resolves.toBeDefined()
+    await expect(asking(unsignedJson, subjectToken({ iss: 'orders' }))).resolves.toBeDefined()
+  })
+
+  it('is not taken from another, whoever is trusted', async () => {
+    const token = subjectToken({ iss: 'orders' })
+    const other = { client_id: 'other', client_secret: 'rehto' }
+    await expect(asking(selfSigned, token, other)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+    await expect(asking(unsignedJson, token, other)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+  })
+
+  it('is not taken from a client that is not listed for it', async () => {
+    const token = subjectToken({ iss: 'other' })
+    const request = { subject_token: token, client_id: 'other', client_secret: 'rehto' }
+    await expect(asking(unsignedJson, token, request)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+    await expect(asking(selfSigned, token, request)).resolves.toBeDefined()
+  })
+
+  it('is remembered for nobody else', async () => {
+    const { exchange } = say(selfSigned)
+    const request = { subject_token: subjectToken({ iss: 'orders' }), subject_token_type: selfSigned }
+    await expect(exchange(request)).resolves.toBeDefined()
+    const stolen = { ...request, client_id: 'other', client_secret: 'rehto' }
+    await expect(exchange(stolen)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+  })
+})
+
+describe('an access token of another issuer', () => {
+  it('is taken where the profile lists the type', async () => {
+    const request = { subject_token_type: tokenTypes.accessToken }
+    const subject = { types: [tokenTypes.accessToken], foreignAccessTokens: true }
+    await passes({ request, subject })
+    await refuses({ request, subject: { types: [tokenTypes.accessToken] } }, 'ERR_REQUEST_TOKEN_TYPE')
+  })
+})
+
+describe('a transaction token that does not say who signed it', () => {
+  it('is asked of each accepted issuer that has keys', async () => {
+    const type = tokenTypes.txnToken
+    const token = plainToken({ sub: 'user-7', aud: [GATEWAY], iat: NOW, exp: NOW + 60 }, 'https://second.example')
+    const asked = (...issuers: readonly TrustedIssuer[]) =>
+      world(profile({ subject: { types: [type], issuers: issuers.map(({ issuer }) => issuer) } }), {
+        ...{ codecs: [plainCodec('plain', [type])], trust: trustOf(...issuers) },
+      }).exchange({ subject_token: token, subject_token_type: type })
+    await expect(asked(trusted(), trusted('https://second.example'))).resolves.toBeDefined()
+    await expect(asked(trusted())).rejects.toThrow(refusal('ERR_TOKEN_SIGNATURE'))
+    const without = trusted('https://second.example', { has: { keys: false, certificates: true } })
+    await expect(asked(without)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+  })
+})

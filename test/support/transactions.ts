@@ -82,7 +82,7 @@ export async function newTransactionWorld(): Promise<TransactionWorld> {
     certificate,
     ask: (workload, asked) =>
       gateway.exchange(
-        { ...plain, ...requestOf(asked), ...certified(workload, certificate) },
+        { ...plain, ...certified(workload, certificate), ...requestOf(asked) },
         asked.tenant ?? 'larkspur',
       ),
     signs(workload, claims, key = `${workload}-says`) {

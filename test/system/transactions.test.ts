@@ -1,3 +1,5 @@
+import { createPrivateKey } from 'node:crypto'
+import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { errors } from '../../src/core/errors.ts'
 import { tokenTypes } from '../../src/core/types.ts'
@@ -5,6 +7,7 @@ import { map } from '../../src/core/value.ts'
 import { code } from '../support/exchange.ts'
 import { type Ask, DOMAIN, id, NOW, newTransactionWorld, type TransactionWorld, TTS } from '../support/transactions.ts'
 
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const { accessToken, selfSigned, txnToken, unsignedJson } = tokenTypes
 
 let world: TransactionWorld
@@ -316,5 +319,67 @@ describe('a replacement', () => {
     const { access_token: token } = await mail()
     await refused(order({ token }), 'ERR_TRUST_ISSUER', 'invalid_request')
     await refused(replace(world.file('mira.at')), 'ERR_TRUST_ISSUER', 'invalid_request')
+  })
+})
+
+describe('a person and a program (d)', () => {
+  const CLI = 'spiffe://larkspur.example/ns/tools/sa/ops-cli'
+  const chain = (name: string) =>
+    JSON.stringify(world.certificate(name).map((der) => Buffer.from(der).toString('base64')))
+
+  let serial = 0
+  async function assertion(key = 'ops-cli', alg = 'EdDSA', claims: object = {}) {
+    serial += 1
+    const said = { iss: CLI, sub: CLI, aud: TTS, iat: NOW, exp: NOW + 60, jti: `a-${serial}`, ...claims }
+    return new SignJWT(said).setProtectedHeader({ alg }).sign(createPrivateKey(world.file(`${key}.key`)))
+  }
+  /** `shown`: whose certificate is in the handshake. */
+  const operate = async (differs: Partial<Ask> = {}, shown = 'dana') =>
+    world.ask('tickets', {
+      ...{ token: chain(shown), type: tokenTypes.mtls, scope: 'ops.restart', certificates: world.certificate(shown) },
+      ...{ details: { target: 'orders', change: 'chg-1044' }, context: { device_id: 'k-88' } },
+      ...{ client_id: undefined, client_assertion: await assertion(), client_assertion_type: JWT_BEARER },
+      ...differs,
+    })
+
+  it('are both in the token and in the record, neither as the other', async () => {
+    const { payload } = await world.verified(await operate())
+    expect(payload).toMatchObject({
+      ...{ sub: 'user/314', act: { sub: CLI }, req_wl: CLI, rctx: { device_id: 'k-88' } },
+      ...{ tctx: { target: 'orders', change: 'chg-1044' }, scope: 'ops.restart' },
+    })
+    expect(payload).not.toHaveProperty('cnf')
+    expect(world.last()).toMatchObject({
+      ...{ client: CLI, client_method: 'private_key_jwt', subject: 'https://larkspur.example/staff/dana' },
+      ...{ subject_issuer: 'https://staff.larkspur.example', proofs: ['mtls'], transaction: 'operations' },
+    })
+  })
+
+  it('are both needed, each by its own authority', async () => {
+    const nobody = { client_assertion: undefined, client_assertion_type: undefined }
+    await refused(operate(nobody), 'ERR_CLIENT_MISSING', 'invalid_client')
+    await refused(
+      operate({ client_assertion: await assertion('purger-says') }),
+      'ERR_CLIENT_ASSERTION',
+      'invalid_client',
+    )
+    await refused(
+      operate({ client_assertion: await assertion('ops-cli', 'EdDSA', { iss: id.tickets }) }),
+      'ERR_CLIENT_ASSERTION',
+      'invalid_client',
+    )
+    // A workload is no member of staff, and a member of staff no workload.
+    await refused(operate({}, 'tickets'), 'ERR_TRUST_PATH', 'invalid_request')
+    const asTickets = { client_id: id.tickets, certificates: world.certificate('dana') }
+    await refused(
+      world.ask('tickets', { token: 'x', type: txnToken, scope: 'blob.put', ...asTickets }),
+      'ERR_CLIENT_CERTIFICATE',
+      'invalid_client',
+    )
+  })
+
+  it('are bound to this connection: a certificate that was only seen is not enough', async () => {
+    await refused(operate({ certificates: undefined }), 'ERR_TOKEN_UNPROVED', 'invalid_request')
+    await refused(operate({ certificates: world.certificate('tickets') }), 'ERR_PROOF_MISMATCH', 'invalid_request')
   })
 })
