@@ -205,6 +205,7 @@ describe('a replacement', () => {
   it('has no scope that the replaced token had not, even if its row and the request have it', async () => {
     const token = { scope: ['read'] }
     await refusesReplacement({ token }, 'ERR_PROFILE_SCOPE')
+    await refusesReplacement({ token, request: { scope: ['pay', 'read'] } }, 'ERR_PROFILE_SCOPE')
     await refusesReplacement(
       { token, request: { scope: ['read'] }, draft: validity({ scope: ['pay'] }) },
       'ERR_PROFILE_FROZEN',
