@@ -535,7 +535,11 @@ describe('what a client says by itself', () => {
       clients: ['orders', 'other'],
       subject: { format: 'plain', types: [type], issuers: ['orders', 'other'] },
     })
-    return world(all, { codecs: [{ ...plainCodec('plain', [type]), timeless: true }], trust: trustOf(own, other), verified: verifiedStore() })
+    return world(all, {
+      codecs: [{ ...plainCodec('plain', [type]), timeless: true }],
+      trust: trustOf(own, other),
+      verified: verifiedStore(),
+    })
   }
   const asking = (type: string, token: string, differs: Partial<TokenRequest> = {}) =>
     say(type).exchange({ subject_token: token, subject_token_type: type, ...differs })

@@ -5,7 +5,16 @@ import { errors } from '../../src/core/errors.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { map } from '../../src/core/value.ts'
 import { code } from '../support/exchange.ts'
-import { type Ask, DOMAIN, id, NOW, newTransactionWorld, type TransactionWorld, TTS } from '../support/transactions.ts'
+import {
+  type Ask,
+  DOMAIN,
+  id,
+  NOW,
+  newTransactionWorld,
+  type TransactionWorld,
+  TTS,
+  type Workload,
+} from '../support/transactions.ts'
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const { accessToken, selfSigned, txnToken, unsignedJson } = tokenTypes
@@ -321,6 +330,53 @@ describe('a replacement', () => {
     const { access_token: token } = await mail()
     await refused(order({ token }), 'ERR_TRUST_ISSUER', 'invalid_request')
     await refused(replace(world.file('mira.at')), 'ERR_TRUST_ISSUER', 'invalid_request')
+  })
+})
+
+describe('each row is for its own workload and its own type of token', () => {
+  const WORKLOADS = Object.keys(id) as Workload[]
+  const types = [accessToken, selfSigned, unsignedJson, txnToken, tokenTypes.jwt, tokenTypes.idToken]
+  /** What each row takes, and from whom; everything else about these requests is as it should be. */
+  const rows: readonly [name: string, owner: Workload, type: string, ask: () => Promise<Omit<Ask, 'type'>>][] = [
+    [
+      ...(['order', 'api-gateway', accessToken] as const),
+      async () => ({ token: world.file('mira.at'), scope: 'order.pay', details: ORDER }),
+    ],
+    [
+      ...(['inbound-mail', 'mail-in', selfSigned] as const),
+      async () => ({
+        ...{ token: await world.signs('mail-in', { sub: 'user/7733' }), scope: 'mail.ingest' },
+        ...{ details: MAIL, context: { req_ip: '::1' } },
+      }),
+    ],
+    [
+      ...(['user-purge', 'purger', selfSigned] as const),
+      async () => ({
+        ...{ token: await world.signs('purger', { sub: 'job/user-purge' }), scope: 'user.delete', details: PURGE },
+      }),
+    ],
+    [
+      ...(['nightly-report', 'nightly', unsignedJson] as const),
+      async () => ({ token: '{"sub":"job/nightly-report"}', scope: 'report.build', details: { period: 'x' } }),
+    ],
+    [
+      ...(['store-attachment', 'tickets', txnToken] as const),
+      async () => ({ token: (await mail()).access_token, scope: 'blob.put' }),
+    ],
+  ]
+
+  it.each(rows)('%s: %s alone', async (name, owner, right, ask) => {
+    for (const workload of WORKLOADS) {
+      for (const type of types) {
+        const asking = world.ask(workload, { ...(await ask()), type })
+        if (workload === owner && type === right) await asking
+        else await expect(asking, `${workload} with ${type}`).rejects.toMatchObject({ code: expect.any(String) })
+        expect(world.last().result).toBe(workload === owner && type === right ? 'issued' : 'refused')
+      }
+    }
+    expect(world.records.filter(({ result, transaction }) => result === 'issued' && transaction === name)).not.toEqual(
+      [],
+    )
   })
 })
 

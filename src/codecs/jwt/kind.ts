@@ -18,7 +18,7 @@ export interface Kind {
   /** `iss` says whom to trust: always, where it is there, or never. */
   readonly byIssuer: boolean | 'named'
   readonly singleAudience: boolean
-  /** Its own token type, where no other may be said for it. */
+  /** The token type that is answered; `undefined`: that of any JWT. */
   readonly tokenType: TokenType | undefined
   /** Claims that a token of this kind keeps when it is replaced by another. */
   readonly frozen: readonly string[] | undefined

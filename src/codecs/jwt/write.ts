@@ -56,12 +56,11 @@ export function prepare(rendering: Rendering): Writer {
 
 function typeOf({ tokenType }: Rendering, kind: Kind, accessToken: boolean): TokenType {
   const own = kind.tokenType ?? (accessToken ? tokenTypes.accessToken : tokenTypes.jwt)
-  if (tokenType === undefined || tokenType === own) return own
-  // One of them under another's name would be taken for what it is not.
-  const fixed = kind.tokenType ?? (tokenType === tokenTypes.txnToken ? tokenType : undefined)
-  if (fixed === undefined) return tokenType
+  const wanted = tokenType ?? own
+  // A transaction token under another's name, or another under its name, would be taken for what it is not.
+  if ((wanted === tokenTypes.txnToken) === (own === tokenTypes.txnToken)) return wanted
   throw new DragomanError('ERR_PROFILE_RENDERING', {
-    detail: { option: 'token_type', expected: kind.tokenType ?? 'kind: txntoken+jwt with this token type' },
+    detail: { option: 'token_type', expected: `${tokenTypes.txnToken} with kind txntoken+jwt, and with no other` },
   })
 }
 
