@@ -2,7 +2,7 @@ import { type AcceptanceDefaults, type AcceptanceOptions, tokenAcceptance } from
 import type { Acceptance, Targets, TokenAcceptance } from '../core/profile.ts'
 import type { TokenType } from '../core/token.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
-import { tokenTypes } from '../core/types.ts'
+import { OF_THE_CLIENT, tokenTypes } from '../core/types.ts'
 import type { AcceptDocument, ProfileDocument, ProfileEnvironment } from './document.ts'
 import { hint } from './nearest.ts'
 import type { Report } from './report.ts'
@@ -34,7 +34,8 @@ function faultFor(issuer: TrustedIssuer | undefined, format: string, types: read
   if (format === 'x509') return has.certificates ? undefined : 'an issuer with certificates; this one has keys only'
   // What a codec of one's own checks against is not known.
   if (format !== 'jwt' && format !== 'cwt') return undefined
-  return has.keys ? undefined : 'an issuer with keys; this one has certificates only'
+  if (has.keys) return undefined
+  return `an issuer with keys; this one has ${has.certificates ? 'certificates only' : 'none'}`
 }
 
 /** `accept`: who may use the profile, with what. Reports clients, issuers and targets that cannot be. */
@@ -80,8 +81,22 @@ export function acceptanceOf(
     const fault = token && presenterFault(token, authenticates)
     if (fault) report.add({ path: ['accept', role, 'presented_by'], message: fault, code: 'ERR_PROFILE_OPTION' })
   }
+  if (subject) checkSpeakers(subject, clients, report)
   const targets = targetsOf(accept, report)
   return subject && { clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+}
+
+/** Reports clients that say something by themselves and are no issuers of that name, and the reverse: nobody could ask. */
+function checkSpeakers({ types, issuers }: TokenAcceptance, clients: readonly string[], report: Report): void {
+  if (!types.some((type) => OF_THE_CLIENT.has(type))) return
+  const path = ['accept', 'subject', 'issuers']
+  const silent = clients.find((client) => !issuers.includes(client))
+  const stranger = issuers.find((issuer) => !clients.includes(issuer))
+  const message =
+    silent === undefined
+      ? stranger && `expected ids of clients of this profile: who signs by itself asks by itself; ${stranger} is none`
+      : `expected ${silent} among them: a client says something as the issuer of its own name`
+  if (message !== undefined) report.add({ path, message, code: 'ERR_PROFILE_OPTION', atName: true })
 }
 
 /** A resource server that presents what it was sent has to be one: named in the token, and known to us. */

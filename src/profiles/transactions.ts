@@ -6,7 +6,7 @@ import { OF_THE_CLIENT, tokenTypes } from '../core/types.ts'
 import { isKind } from '../core/value.ts'
 import type { Entry, MemberDocument, ProfileEnvironment, TransactionDocument } from './document.ts'
 import { hint } from './nearest.ts'
-import type { Path } from './problem.ts'
+import { type Path, pathText } from './problem.ts'
 import type { Report } from './report.ts'
 import type { Written } from './writer.ts'
 
@@ -111,7 +111,15 @@ function expressionAt(
 ): Member['make'] {
   if (source === undefined) return undefined
   const expression = report.attempt(path, () => catalog.expression(source))
-  return expression && ((variables) => expression.evaluate(variables))
+  if (expression === undefined) return undefined
+  return (variables) => {
+    try {
+      return expression.evaluate(variables)
+    } catch (error) {
+      if (!(error instanceof DragomanError)) throw error
+      throw new DragomanError(error.code, { detail: { ...error.detail, path: pathText(path) }, cause: error })
+    }
+  }
 }
 
 function checkApart(earlier: TransactionKind, later: TransactionKind, path: Path, report: Report): void {

@@ -60,7 +60,12 @@ describe('the table of transactions', () => {
     ['order: string', "'a b': string", 'a b'],
     ['accept:\n', 'accept:\n  clients: [demo]\n', 'its rows say which clients there are'],
     ['accept:\n', 'accept:\n  subject_token_authenticates: true\n', 'its rows say which clients there are'],
-    ['kind: txntoken+jwt', `token_type: '${URN}:txn_token'`, 'kind: txntoken+jwt'],
+    ['kind: txntoken+jwt', `token_type: '${URN}:txn_token'`, 'with kind txntoken+jwt'],
+    [
+      'to: jwt, kind: txntoken+jwt',
+      `to: cwt, token_type: '${URN}:txn_token'`,
+      'expected `to: jwt, kind: txntoken+jwt`',
+    ],
     [
       'stages:',
       '  - { name: pay, clients: [demo], subjects: [a], scope: [other], lifetime: 1 }\nstages:',
@@ -113,5 +118,37 @@ describe('the table of transactions', () => {
     expect(() => loadTexts(environment, actor)).toThrow()
     const mapped = several.replace('stages:\n', "stages:\n  - subject: { cel: 'subject.iss + subject.sub' }\n")
     expect(() => loadTexts(environment, mapped)).not.toThrow()
+  })
+
+  it('says where an expression failed', () => {
+    const [profile] = loadTexts(environment, GOOD).all
+    const make = profile?.transactions?.[0]?.context.get('ip')?.make
+    const variables = { claims: {}, subject: {}, actor: {}, client: {}, request: {}, proof: {}, now: 0 }
+    expect(() => make?.(variables)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PROFILE_EXPRESSION',
+        detail: expect.objectContaining({ path: 'transactions[0].context.ip.cel' }),
+      }),
+    )
+    const request = { context: { ip: '::1' } }
+    expect(make?.({ ...variables, request })).toBe('::1')
+  })
+
+  it('of what clients say by themselves has each client as an issuer, and no other', () => {
+    const signed = (clients: string) =>
+      GOOD.replace(
+        '{ format: jwt, issuers: [https://id.example] }',
+        `{ format: jwt, types: ['${URN}:self_signed'], issuers: [https://id.example] }`,
+      ).replace('clients: [demo, orders]', `clients: [${clients}]`)
+    expect(headlines(refusalOf(() => loadTexts(environment, signed('demo')))).join()).toContain(
+      'expected demo among them',
+    )
+    const asClient = { ...environment, clients: ['https://id.example', 'demo'] }
+    expect(() => loadTexts(asClient, signed('https://id.example'))).not.toThrow()
+    const two = signed('https://id.example').replace(
+      'issuers: [https://id.example]',
+      'issuers: [https://id.example, self]',
+    )
+    expect(headlines(refusalOf(() => loadTexts(asClient, two))).join()).toContain('https://gw.example is none')
   })
 })
