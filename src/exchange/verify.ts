@@ -57,6 +57,7 @@ export async function verifyToken(
   }
   assertAlgorithm(token, acceptance)
   assertTime(token, acceptance, circumstances.now)
+  if (OF_THE_CLIENT.has(envelope.type)) assertShort(token, acceptance, circumstances.now)
   assertAudience(token, acceptance)
   assertKind(token, acceptance)
   assertClaims(token, acceptance)
@@ -229,6 +230,16 @@ function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance,
       detail: { expected: `at most ${maxAge} seconds`, actual: now - born },
     })
   }
+}
+
+// As long as a client assertion, which is made for one request as well: each is remembered until it expires.
+const MAX_OWN_LIFETIME = 300
+
+/** What a client says by itself is for one request. */
+function assertShort({ validity }: Token, { clockSkew }: TokenAcceptance, now: number): void {
+  const latest = now + MAX_OWN_LIFETIME + clockSkew
+  if ((validity.expiresAt ?? Infinity) <= latest) return
+  throw new DragomanError('ERR_TOKEN_CLAIM', { detail: { claim: 'exp', expected: `at most ${latest}` } })
 }
 
 function assertAudience({ validity }: Token, { audience }: TokenAcceptance): void {

@@ -527,6 +527,7 @@ function nested(depth: number): object {
 
 describe('what a client says by itself', () => {
   const { selfSigned, unsignedJson } = tokenTypes
+  const said = (iss: string, differs: Said = {}) => subjectToken({ iss, exp: NOW + 60, ...differs })
   const own = trusted('orders', { has: { keys: true, certificates: false, unsigned: true } })
   const other = trusted('other')
 
@@ -545,19 +546,24 @@ describe('what a client says by itself', () => {
     say(type).exchange({ subject_token: token, subject_token_type: type, ...differs })
 
   it('is taken from who has said it', async () => {
-    await expect(asking(selfSigned, subjectToken({ iss: 'orders' }))).resolves.toBeDefined()
-    await expect(asking(unsignedJson, subjectToken({ iss: 'orders' }))).resolves.toBeDefined()
+    await expect(asking(selfSigned, said('orders'))).resolves.toBeDefined()
+    await expect(asking(unsignedJson, said('orders'))).resolves.toBeDefined()
+  })
+
+  it('is for one request, and does not live longer than that takes', async () => {
+    await expect(asking(selfSigned, said('orders', { exp: NOW + 300 }))).resolves.toBeDefined()
+    await expect(asking(selfSigned, said('orders', { exp: NOW + 301 }))).rejects.toThrow(refusal('ERR_TOKEN_CLAIM'))
   })
 
   it('is not taken from another, whoever is trusted', async () => {
-    const token = subjectToken({ iss: 'orders' })
+    const token = said('orders')
     const other = { client_id: 'other', client_secret: 'rehto' }
     await expect(asking(selfSigned, token, other)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
     await expect(asking(unsignedJson, token, other)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
   })
 
   it('is not taken from a client that is not listed for it', async () => {
-    const token = subjectToken({ iss: 'other' })
+    const token = said('other')
     const request = { subject_token: token, client_id: 'other', client_secret: 'rehto' }
     await expect(asking(unsignedJson, token, request)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
     await expect(asking(selfSigned, token, request)).resolves.toBeDefined()
@@ -565,7 +571,7 @@ describe('what a client says by itself', () => {
 
   it('is remembered for nobody else', async () => {
     const { exchange } = say(selfSigned)
-    const request = { subject_token: subjectToken({ iss: 'orders' }), subject_token_type: selfSigned }
+    const request = { subject_token: said('orders'), subject_token_type: selfSigned }
     await expect(exchange(request)).resolves.toBeDefined()
     const stolen = { ...request, client_id: 'other', client_secret: 'rehto' }
     await expect(exchange(stolen)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
