@@ -1,4 +1,5 @@
 import { type Danger, dangers, type Profile } from '../core/profile.ts'
+import { tokenTypes } from '../core/types.ts'
 import type { ClientEntry, ListenerEntry, TenantEntry } from './types.ts'
 
 /**
@@ -32,8 +33,9 @@ function ofProfile({ name, dangers: on, accepts }: Profile): readonly string[] {
     ...[...on].map(([danger, path]) => says(`${path}: ${givenUp(danger)}`)),
     ...(accepts.subjectTokenAuthenticates ? [says('whoever has a subject token may use it, without a client')] : []),
     ...tokens
-      // A certificate has no audience that could be asked for.
+      // A certificate has no audience that could be asked for, and what is not signed need not have one.
       .filter(({ format, audience }) => format !== 'x509' && audience.length === 0)
+      .filter(({ types }) => !types.includes(tokenTypes.unsignedJson))
       .map(() => says('tokens are taken that were issued for somebody else (audience: any)')),
   ]
 }

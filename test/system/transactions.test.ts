@@ -248,6 +248,11 @@ describe('batch deletion (c)', () => {
 })
 
 describe('the word of a client without a signature', () => {
+  it('is said at start, once', () => {
+    const said = world.gateway.warnings.filter((warning) => warning.startsWith('profile nightly'))
+    expect(said).toEqual([expect.stringContaining('accept.subject.danger_unsigned')])
+  })
+
   it('is taken where the profile and the configuration say so, for its one subject', async () => {
     const { payload } = await world.verified(await report('{"sub":"job/nightly-report"}'))
     expect(payload).toMatchObject({
