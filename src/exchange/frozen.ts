@@ -24,6 +24,7 @@ export function assertFrozen(draft: Draft, { subject, profile }: Exchange): void
   if (!((draft.validity.expiresAt ?? Infinity) <= expiresAt)) throw frozen('exp')
 }
 
+/** What refuses a change of a frozen claim, or of a member of one. Names only. */
 export const frozen = (claim: string, member?: string): DragomanError =>
   new DragomanError('ERR_PROFILE_FROZEN', { detail: { claim, ...(member !== undefined && { member }) } })
 

@@ -1,6 +1,9 @@
+import process from 'node:process'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { jwt } from '../../../src/codecs/jwt/index.ts'
 import { algorithmNamed } from '../../../src/core/algorithms.ts'
+import { DragomanError } from '../../../src/core/errors.ts'
 import type { Token } from '../../../src/core/token.ts'
 import type { TrustedIssuer } from '../../../src/core/trust.ts'
 import { tokenTypes } from '../../../src/core/types.ts'
@@ -250,6 +253,29 @@ describe('claims without a signature', () => {
   ])('are refused as %j: %s', (raw, code) => {
     if (code === undefined) expect(say(raw).claims['sub']).toBe('a')
     else expect(() => say(raw)).toThrow(throws(code))
+  })
+
+  test('are claims of ours or refused with a reason, whatever is sent', () => {
+    const claim = fc.constantFrom('sub', 'iss', 'aud', 'exp', 'iat', 'nbf', 'jti', 'scope', 'act', 'cnf', 'other')
+    const near = fc.dictionary(claim, fc.oneof(fc.constantFrom('a', NOW, ISSUER, null), fc.jsonValue({ maxDepth: 3 })))
+    const sent = fc.oneof(
+      fc.string(),
+      fc.json(),
+      near.map((claims) => JSON.stringify(claims)),
+    )
+    fc.assert(
+      fc.property(sent, (raw) => {
+        try {
+          const { provenance, validity, confirmation } = say(raw)
+          expect(provenance.issuer).toBe(ISSUER)
+          expect(validity.expiresAt).toBeLessThanOrEqual(NOW + 300)
+          expect(confirmation).toBeUndefined()
+        } catch (error) {
+          expect(error).toBeInstanceOf(DragomanError)
+        }
+      }),
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 500) },
+    )
   })
 
   test.each(['actor', 'client', 'embedded'] as const)('are nothing in the role of %s', (role) =>
