@@ -1,5 +1,7 @@
 import { algorithmNamed, algorithmNames } from './algorithms.ts'
+import type { KindRules } from './codec.ts'
 import { DragomanError } from './errors.ts'
+import type { GrantRules } from './grant.ts'
 import type { TokenAcceptance } from './profile.ts'
 import type { TokenType } from './token.ts'
 
@@ -15,6 +17,8 @@ export interface AcceptanceOptions {
   readonly audience?: 'any' | readonly string[]
   readonly clock_skew?: number
   readonly max_age?: number
+  readonly max_lifetime?: number
+  readonly for_client?: string
   readonly require?: readonly string[]
   readonly single_use?: boolean
   readonly presented_by?: 'holder' | 'audience'
@@ -32,6 +36,10 @@ export interface AcceptanceDefaults {
   readonly clockSkew: number
   /** The token types that the codec of this format reads; `undefined`: there is no such codec. */
   types(format: string): readonly TokenType[] | undefined
+  /** What a kind within a format asks of whoever takes it; absent: nothing. */
+  kindRules?(format: string, kind: string | undefined): KindRules | undefined
+  /** Of the grant by which the token is presented; absent: nothing. */
+  readonly grant?: GrantRules | undefined
   /** What is wrong with taking tokens of this format from this issuer, in words; absent: issuers are not looked at. */
   issuerFault?(issuer: string, format: string): string | undefined
 }
@@ -41,7 +49,7 @@ export interface AcceptanceDefaults {
  *
  * Checks what a schema cannot: the format is known, its types are ones that its codec reads, the issuers are trusted and
  * have what its signatures are checked against (`issuerFault`), algorithms and extended key usages are known, X.509
- * options stand with X.509 only.
+ * options stand with X.509 only, and a token that is made for another gateway is not taken by the one that made it.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_OPTION`, with the path of the option in `detail.path`
  */
@@ -51,9 +59,13 @@ export function tokenAcceptance(
   path: string,
 ): TokenAcceptance {
   const { format } = options
-  const readable = defaults.types(format)
+  const { grant = {} } = defaults
+  const kind = defaults.kindRules?.(format, options.kind) ?? {}
   const certificate = format === 'x509'
-  if (readable === undefined) throw wrong(path, 'format', 'the name of a codec')
+  const read = defaults.types(format)
+  if (read === undefined) throw wrong(path, 'format', 'the name of a codec')
+  const readable = grant.types === undefined ? read : read.filter((type) => grant.types?.includes(type))
+  if (readable.length === 0) throw wrong(path, 'format', 'a format that this grant can present')
   const types = options.types ?? readable
   if (types.some((type) => !readable.includes(type))) throw wrong(path, 'types', `some of ${readable.join(', ')}`)
   for (const name of certificate ? [] : (['subject_from', 'extended_key_usage'] as const)) {
@@ -63,17 +75,24 @@ export function tokenAcceptance(
   for (const [index, issuer] of issuers.entries()) {
     const fault = defaults.issuerFault?.(issuer, format)
     if (fault !== undefined) throw wrong(path, `issuers[${index}]`, fault)
+    // draft-ietf-oauth-identity-assertion-authz-grant §9.3: a grant of one's own is for another domain.
+    if (issuer === defaults.issuer && (grant.foreign || kind.foreign)) {
+      throw wrong(path, `issuers[${index}]`, 'another issuer than this gateway, which makes such tokens for others')
+    }
   }
+  const forClient = options.for_client ?? kind.client
   return {
     format,
     types,
     kind: options.kind,
     issuers,
-    audience: audienceOf(options, defaults, certificate),
+    audience: audienceOf(options, defaults, certificate || forClient === 'aud', kind),
     clockSkew: options.clock_skew ?? defaults.clockSkew,
     maxAge: options.max_age,
+    maxLifetime: options.max_lifetime ?? grant.maxLifetime,
+    forClient,
     require: options.require ?? [],
-    singleUse: options.single_use ?? false,
+    singleUse: options.single_use ?? grant.singleUse ?? false,
     presentedBy: options.presented_by ?? 'holder',
     subjectFrom: options.subject_from,
     extendedKeyUsage: options.extended_key_usage?.map((name) => usageOf(name, path)),
@@ -88,11 +107,12 @@ export function tokenAcceptance(
 function audienceOf(
   { audience }: AcceptanceOptions,
   { issuer, tokenEndpoint }: AcceptanceDefaults,
-  certificate: boolean,
+  forOthers: boolean,
+  kind: KindRules,
 ): readonly string[] {
   if (audience === 'any') return []
-  // A certificate is for nobody in particular; what it may be used for is in its extended key usage.
-  return audience ?? (certificate ? [] : [issuer, tokenEndpoint])
+  // A certificate is for nobody in particular, its extended key usage says what for; an ID token is for its client.
+  return audience ?? (forOthers ? [] : kind.audience === 'issuer' ? [issuer] : [issuer, tokenEndpoint])
 }
 
 /** RFC 5280 §4.2.1.12, by the names that OpenSSL gave them, in our spelling. */
@@ -142,7 +162,7 @@ export const acceptanceSchema = {
     issuers: names('Issuers whose tokens are taken, each one exact string; `self` is this gateway.'),
     audience: {
       description:
-        'Values of which one must be in the audience of the token. Default: our issuer identifier and our token endpoint. The word `any`: not asked for. A certificate has no audience, and none is asked of it by default.',
+        'Values of which one must be in the audience of the token. Default: our issuer identifier and our token endpoint; of an ID-JAG the issuer identifier alone; nothing where `for_client` is `aud`. The word `any`: not asked for. A certificate has no audience, and none is asked of it by default.',
       anyOf: [{ const: 'any' }, names('Audience values, each one exact string.')],
     },
     clock_skew: {
@@ -156,11 +176,23 @@ export const acceptanceSchema = {
       minimum: 1,
       description: 'Seconds since it was issued after which it is too old. Default: no limit beyond its expiry.',
     },
+    max_lifetime: {
+      type: 'integer',
+      minimum: 1,
+      description:
+        'Seconds ahead that its expiry may be. Default: no limit; 3600 for an assertion of the `jwt-bearer` grant.',
+    },
+    for_client: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'The claim that names the client which may present it, such as `client_id`, or `aud` of an ID token: it must be the one that has authenticated. Default: not asked for; `client_id` of an ID-JAG.',
+    },
     require: names('Names of claims that must be there.'),
     single_use: {
       type: 'boolean',
-      default: false,
-      description: 'Each token is taken once only, until it expires.',
+      description:
+        'Each token is taken once only, until it expires. Default: `false`; `true` for an assertion of the `jwt-bearer` grant.',
     },
     presented_by: {
       enum: ['holder', 'audience'],

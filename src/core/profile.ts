@@ -16,6 +16,10 @@ export interface TokenAcceptance {
   readonly clockSkew: number
   /** Seconds from `iat` (or `nbf`); `undefined`: no limit beyond `exp`. */
   readonly maxAge: number | undefined
+  /** Seconds ahead that `exp` may be; `undefined`: any. */
+  readonly maxLifetime: number | undefined
+  /** The claim that names the client which may present it; `undefined`: any client that the profile names. */
+  readonly forClient: string | undefined
   /** Claims that must be there. */
   readonly require: readonly string[]
   /** Each token is taken once, until it expires. */
@@ -30,6 +34,8 @@ export interface TokenAcceptance {
 
 /** Who may use a profile, with what. */
 export interface Acceptance {
+  /** The `grant_type` that it serves. */
+  readonly grant: string
   /** Client ids that it names. */
   readonly clients: readonly string[]
   /** The subject token stands for the authentication of its own workload, by explicit setting. */

@@ -8,6 +8,8 @@ export const tokenTypes = {
   accessToken: oauth('access_token'),
   idToken: oauth('id_token'),
   jwt: oauth('jwt'),
+  /** An identity assertion JWT authorization grant: what is issued, never presented under this type. */
+  idJag: oauth('id-jag'),
   /** JSON array of base64 DER certificates, leaf first, or the fixed string `mtls_client_certificate`. */
   mtls: oauth('mtls'),
   /** PEM certificates, leaf first. */

@@ -19,7 +19,7 @@ import { verifyToken } from './verify.ts'
 import { assertLossesNotWider, assertNotWider } from './wider.ts'
 
 /**
- * One token exchange (RFC 8693): request in, token out, one audit record on every way.
+ * One token exchange (RFC 8693), or a grant that is redeemed like one: request in, token out, one audit record on every way.
  *
  * @throws {@link DragomanError}, always: anything else that goes wrong inside becomes `ERR_INTERNAL`
  */
@@ -72,7 +72,9 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
     if (acceptance.singleUse) once.push(token)
     return token
   }
-  const subject = await step(trail, 'verify subject', () => verify(subjectOf(request), profile.accepts.subject))
+  const subject = await step(trail, 'verify subject', () =>
+    verify(subjectOf(request, services), profile.accepts.subject),
+  )
   trail.subject = subject
   if (caller === undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
   const actor = await verifyActor(request, profile, verify, trail)
@@ -135,11 +137,10 @@ async function prove(
   return Object.freeze(proofs)
 }
 
-const subjectOf = ({ subject_token: raw, subject_token_type: type }: TokenRequest): Envelope => ({
-  raw,
-  type,
-  role: 'subject',
-})
+const subjectOf = (
+  { grant_type, subject_token: raw, subject_token_type: type }: TokenRequest,
+  { grants }: Services,
+): Envelope => ({ raw, type, role: grants.find((grant) => grant.type === grant_type)?.role ?? 'subject' })
 
 async function verifyActor(
   { actor_token: raw, actor_token_type: type }: TokenRequest,

@@ -1,4 +1,5 @@
 import { type AcceptanceDefaults, type AcceptanceOptions, tokenAcceptance } from '../core/acceptance.ts'
+import type { Grant } from '../core/grant.ts'
 import type { Acceptance, Targets, TokenAcceptance } from '../core/profile.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
 import type { AcceptDocument, ProfileEnvironment } from './document.ts'
@@ -14,6 +15,7 @@ export function acceptanceDefaults(environment: ProfileEnvironment): AcceptanceD
     tokenEndpoint,
     clockSkew,
     types: (format) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes,
+    kindRules: (format, kind) => catalog.codecs.find((codec) => codec.format === format)?.kindRules?.(kind),
     issuerFault(name, format) {
       if (!known.includes(name)) return `there is no issuer ${JSON.stringify(name)}; ${hint(name, known, 'there are')}`
       return faultFor(trust?.find(name), format)
@@ -52,9 +54,11 @@ export function acceptanceOf(
     report.add({ path: ['accept', 'clients', index], message, code: 'ERR_PROFILE_OPTION' })
   }
   const formats = environment.catalog.codecs.map(({ format }) => format)
+  const grant = grantNamed(accept.grant, environment)
   const taken = (role: 'subject' | 'actor', options: AcceptanceOptions): TokenAcceptance | undefined => {
     const { format } = options
-    if (formats.includes(format)) return report.attempt([], () => tokenAcceptance(options, defaults, `accept.${role}`))
+    const standing = role === 'subject' ? { ...defaults, grant: grant.rules } : defaults
+    if (formats.includes(format)) return report.attempt([], () => tokenAcceptance(options, standing, `accept.${role}`))
     const message = `expected the name of a codec; ${hint(format, formats, 'there are')}`
     report.add({ path: ['accept', role, 'format'], message, code: 'ERR_PROFILE_OPTION' })
     return undefined
@@ -69,7 +73,15 @@ export function acceptanceOf(
     if (fault) report.add({ path: ['accept', role, 'presented_by'], message: fault, code: 'ERR_PROFILE_OPTION' })
   }
   const targets = targetsOf(accept, report)
-  return subject && { clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+  return subject && { grant: grant.type, clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+}
+
+/** The schema knows the names of those that there are; the first is the one of a profile that names none. */
+function grantNamed(name: string | undefined, { catalog: { grants } }: ProfileEnvironment): Grant {
+  const [first] = grants
+  const grant = name === undefined ? first : grants.find((candidate) => candidate.name === name)
+  if (grant === undefined) throw new TypeError('a grant of the catalogue')
+  return grant
 }
 
 /** A resource server that presents what it was sent has to be one: named in the token, and known to us. */

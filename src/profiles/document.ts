@@ -39,6 +39,7 @@ export interface ProfileDocument {
 }
 
 export interface AcceptDocument {
+  readonly grant?: string
   readonly clients?: readonly string[]
   readonly subject_token_authenticates?: boolean
   readonly subject: AcceptanceOptions

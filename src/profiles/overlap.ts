@@ -71,7 +71,7 @@ function requestsOf({ accepts, writer }: Profile): readonly { readonly key: stri
   return clients.flatMap((client) =>
     accepts.subject.types.flatMap((subject) =>
       (accepts.actor?.types ?? [undefined]).map((actor) => ({
-        key: JSON.stringify([client, subject, actor, writer.tokenType]),
+        key: JSON.stringify([accepts.grant, client, subject, actor, writer.tokenType]),
         says: [
           client === undefined ? 'no client authentication' : `client ${client}`,
           `subject token ${subject}`,

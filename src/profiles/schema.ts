@@ -29,10 +29,10 @@ const targets = (description: string) => ({
 })
 
 /**
- * JSON Schema (2020-12) of a profile, with the stages and encodings of this catalog: for editors, and for the check when
+ * JSON Schema (2020-12) of a profile, with the stages, encodings and grants of this catalog: for editors, and for the check when
  * a profile is loaded. One schema for both, so that neither knows more than the other.
  */
-export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'codecs'>): object {
+export function profileSchema({ stages, codecs, grants }: Pick<Catalog, 'stages' | 'codecs' | 'grants'>): object {
   const encodings = Object.assign({}, ...codecs.map((codec) => codec.encodings)) as object
   const ofStage = (schema: object) => ('properties' in schema ? (schema.properties as object) : {})
   const stageSchema = (stage: Catalog['stages'][number]) =>
@@ -60,6 +60,12 @@ export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'code
         additionalProperties: false,
         required: ['subject', 'targets'],
         properties: {
+          grant: {
+            enum: grants.map(({ name }) => name),
+            default: grants[0]?.name,
+            description:
+              'The grant by which it is asked for: a token exchange (RFC 8693), or an assertion that is redeemed as an authorization grant (RFC 7523).',
+          },
           clients: {
             type: 'array',
             items: { type: 'string', minLength: 1 },

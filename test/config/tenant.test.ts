@@ -132,7 +132,7 @@ describe('a tenant', () => {
     const [entry] = tenants
     if (!entry) throw new Error('no tenant')
     const tools = {
-      catalog: { codecs: [], stages: [], clientMethods: [], proofMethods: [] },
+      catalog: { codecs: [], stages: [], grants: [], clientMethods: [], proofMethods: [] },
       clock: () => 0,
       env: {},
       carry: undefined,

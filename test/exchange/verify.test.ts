@@ -298,6 +298,40 @@ describe('time', () => {
   })
 })
 
+describe('how long it is valid', () => {
+  it('AG-05: max_lifetime: an expiry as far ahead passes, a second further does not, skew included', async () => {
+    await passes({ token: { exp: NOW + 60 }, subject: { maxLifetime: 60 } })
+    await refuses({ token: { exp: NOW + 61 }, subject: { maxLifetime: 60 } }, 'ERR_TOKEN_LIFETIME')
+    await passes({ token: { exp: NOW + 90 }, subject: { maxLifetime: 60, clockSkew: 30 } })
+    await refuses({ token: { exp: NOW + 91 }, subject: { maxLifetime: 60, clockSkew: 30 } }, 'ERR_TOKEN_LIFETIME')
+  })
+})
+
+describe('the client that it was made for', () => {
+  it('IJ-32: is the one that asks', async () => {
+    await passes({ token: { client_id: 'orders' }, subject: { forClient: 'client_id' } })
+    for (const client_id of ['other', undefined, '', ['orders'], 'Orders']) {
+      await refuses({ token: { client_id }, subject: { forClient: 'client_id' } }, 'ERR_TOKEN_CLIENT')
+    }
+  })
+
+  it('IJ-05: is among the audience of an ID token', async () => {
+    const subject = { forClient: 'aud', audience: [] }
+    await passes({ token: { aud: ['web', 'orders'] }, subject })
+    await refuses({ token: { aud: ['web'] }, subject }, 'ERR_TOKEN_CLIENT')
+    await refuses({ token: { aud: [] }, subject }, 'ERR_TOKEN_CLIENT')
+  })
+
+  it('IJ-19: has authenticated, whatever the token says of itself', async () => {
+    const open = profile({ clients: [], unauthenticated: true, subject: { forClient: 'client_id' } })
+    const asking = world(open).exchange({
+      ...{ client_id: undefined, client_secret: undefined },
+      subject_token: subjectToken({ sub: 'orders', client_id: 'orders' }),
+    })
+    await expect(asking).rejects.toThrow(refusal('ERR_TOKEN_CLIENT'))
+  })
+})
+
 describe('what it is and for whom', () => {
   it('audience: one of those that the profile names is enough', () => passes({ token: { aud: ['x', GATEWAY] } }))
   it.each([[['https://other.example']], [[]], [[`${GATEWAY}/`]]])('audience: %j is not for us', (aud) =>

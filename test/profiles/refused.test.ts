@@ -335,7 +335,7 @@ const rows: readonly Row[] = [
     'to: jwt, kind: "at+jtw?"',
     'ERR_PROFILE_RENDERING',
     [
-      '12:30: stages[2].format.kind: expected jwt, at+jwt, jwt-svid, or an explicit type such as txntoken+jwt, without application/',
+      '12:30: stages[2].format.kind: expected jwt, at+jwt, jwt-svid, authorization-grant+jwt, oauth-id-jag+jwt, or an explicit type such as txntoken+jwt, without application/',
     ],
   ],
   [

@@ -2,7 +2,7 @@ import type { Codec } from '../../core/codec.ts'
 import { tokenTypes } from '../../core/types.ts'
 import { headerReader } from '../../wire/jws.ts'
 import { encodings } from './encodings.ts'
-import { kinds } from './kinds.ts'
+import { kindNamed, kinds } from './kinds.ts'
 import { parse } from './read.ts'
 import { prepare } from './write.ts'
 
@@ -17,6 +17,7 @@ export function jwt(): Codec {
     format: 'jwt',
     tokenTypes: [tokenTypes.jwt, tokenTypes.accessToken, tokenTypes.idToken],
     kinds,
+    kindRules: (kind) => kindNamed(kind).rules,
     encodings,
     timeless: true,
     parse: (envelope) => parse(envelope, headers),

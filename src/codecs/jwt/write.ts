@@ -23,7 +23,7 @@ export function prepare(rendering: Rendering): Writer {
   const kind = kindToWrite(rendering.kind)
   const encoding = chosenEncoding('jwt', encodings, rendering.options)
   const accessToken = kind.accessToken || rendering.tokenType === tokenTypes.accessToken
-  const tokenType = rendering.tokenType ?? (accessToken ? tokenTypes.accessToken : tokenTypes.jwt)
+  const tokenType = rendering.tokenType ?? kind.tokenType ?? tokenTypes.jwt
   const usage = accessToken ? 'access_token' : 'N_A'
   assertForm(encoding, kind, accessToken)
   if (rendering.algorithm !== undefined) assertAlgorithm(kind, algorithmNamed(rendering.algorithm))
@@ -31,6 +31,7 @@ export function prepare(rendering: Rendering): Writer {
   return {
     tokenType,
     usage,
+    grant: kind.grant,
     singleAudience: kind.singleAudience,
     needsKey: false,
     lay(draft, issuance) {
