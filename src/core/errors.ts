@@ -305,6 +305,13 @@ export const errors = {
     'An expression of the profile failed on this request: a claim it reads is absent or of another type, or it exceeds a limit.',
     'Guard it with `has(...)`, or require the claim.',
   ),
+  ERR_PROFILE_CLIENT: reason(
+    'unauthorized_client',
+    400,
+    'the client is not known at the target',
+    'The profile has no name for this client at the authorization server that the token is for.',
+    'Add a row to `sender_constraint.client.map`.',
+  ),
   ERR_PROFILE_LOOKUP: badToken(
     'the subject is not known here',
     'The lookup table has no row for this subject.',
@@ -473,6 +480,11 @@ export const errors = {
     'the act claim is not acceptable',
     '`act` is malformed, too deep, too large, or from an issuer that is not trusted for history.',
     'See `detail.expected`.',
+  ),
+  ERR_TOKEN_PATH: badToken(
+    'the path of the token is not acceptable',
+    '`trust_path` is malformed, longer than the profile takes, leads through this gateway already, or is from an issuer that is not trusted for history.',
+    'See `detail.expected`; `embedding.path` of the profile says what is taken.',
   ),
   ERR_TOKEN_MAY_ACT: badToken(
     'the acting party is not permitted',

@@ -52,6 +52,11 @@ export interface Targets {
   readonly allowed: ReadonlyMap<string, string>
   /** When nothing was asked for. */
   readonly fallback: readonly string[]
+  /**
+   * What may be asked for in `resource` where that names something behind the target, which is an authorization server:
+   * it is then no target, and stands in the claim `resource`. `undefined`: `resource` is a target like `audience`.
+   */
+  readonly resources?: ReadonlySet<string> | undefined
   /** Set by `danger_any_target`: any value passes as it is. */
   readonly open: boolean
 }
@@ -67,6 +72,8 @@ export interface Step {
   readonly when: Expression | undefined
   /** The scopes that it may put in place of others, settled when the profile was loaded. */
   readonly scopes?: ScopeTable | undefined
+  /** The names that it may give to clients, settled likewise. */
+  readonly clients?: ReadonlyMap<string, string> | undefined
 }
 
 /** A declared translation, checked whole, prepared and frozen. */

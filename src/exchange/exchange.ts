@@ -58,7 +58,7 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   if (caller) trail.client = caller
   const profile = await step(trail, 'select', () => select(request, caller, services.profiles))
   trail.profile = profile
-  const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request)))
+  const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request, profile.accepts.targets)))
   // Of somebody who has not authenticated nothing is remembered before a token has been verified: it would fill the store.
   const shown = startUses(services)
   const replay = caller === undefined ? shown.later(now) : services.replay

@@ -4,6 +4,7 @@ import type { Client } from '../core/client.ts'
 import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services, VerifiedBefore } from '../core/exchange.ts'
+import { PATH_CLAIM, pathIn } from '../core/path.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import {
@@ -245,6 +246,11 @@ function assertSubject({ claims, provenance }: Token, issuer: TrustedIssuer): vo
   if (!issuer.asserts(subject)) {
     throw new DragomanError('ERR_TOKEN_SUBJECT_SPACE', {
       detail: { issuer: provenance.issuer, rule: 'issuers[].subjects' },
+    })
+  }
+  if (pathIn(claims[PATH_CLAIM]).length > 0 && !issuer.history) {
+    throw new DragomanError('ERR_TOKEN_PATH', {
+      detail: { expected: 'an issuer with `history: true`', issuer: issuer.issuer },
     })
   }
   if (actDepth(claims['act']) > 0 && !issuer.history) {

@@ -92,7 +92,7 @@ function presenterFault({ presentedBy, audience }: TokenAcceptance, authenticate
 }
 
 function targetsOf({ targets }: AcceptDocument, report: Report): Targets {
-  const { allow = [], default: fallback = [], danger_any_target: open } = targets
+  const { allow = [], default: fallback = [], resources, danger_any_target: open } = targets
   const allowed = new Map<string, string>()
   for (const [index, target] of allow.entries()) {
     const [request, audience] = typeof target === 'string' ? [target, target] : [target.request, target.audience]
@@ -102,5 +102,9 @@ function targetsOf({ targets }: AcceptDocument, report: Report): Targets {
     }
     allowed.set(request, audience)
   }
-  return { allowed, fallback, open: open === true }
+  if (allowed.size === 0 && fallback.length === 0 && open !== true) {
+    const message = 'expected `allow` or `default`: what `resources` name is behind a target'
+    report.add({ path: ['accept', 'targets', 'resources'], message, code: 'ERR_PROFILE_OPTION', atName: true })
+  }
+  return { allowed, fallback, ...(resources && { resources: new Set(resources) }), open: open === true }
 }

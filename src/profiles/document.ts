@@ -47,6 +47,7 @@ export interface AcceptDocument {
   readonly targets: {
     readonly allow?: readonly (string | { readonly request: string; readonly audience: string })[]
     readonly default?: readonly string[]
+    readonly resources?: readonly string[]
     readonly danger_any_target?: true
   }
 }

@@ -99,6 +99,14 @@ export function profileSchema({ stages, codecs, grants }: Pick<Catalog, 'stages'
                 uniqueItems: true,
                 description: 'The audience of the output when nothing was asked for. Default: a target is required.',
               },
+              resources: {
+                type: 'array',
+                items: { type: 'string', minLength: 1 },
+                minItems: 1,
+                uniqueItems: true,
+                description:
+                  'What may be asked for in `resource` where the target is an authorization server, such as the APIs behind it: these are no targets then, and stand in the claim `resource`. Default: `resource` counts like `audience`.',
+              },
               danger_any_target: { const: true, description: `Danger: ${dangers.danger_any_target}.` },
             },
           },
