@@ -61,12 +61,18 @@ function narrowed(request: TokenRequest, named: readonly Profile[]): Profile {
   const targeted = narrow(
     requested,
     ({ accepts }) => serves(accepts.targets, request),
-    request.audience.length + request.resource.length === 0 ? 'ERR_PROFILE_TARGET_MISSING' : 'ERR_PROFILE_TARGET',
-    () => ({ profiles: namesOf(requested) }),
+    untargeted(request, requested),
+    () => ({ parameter: 'audience', profiles: namesOf(requested) }),
   )
   const [profile, another] = selectByActor(targeted, request)
   if (another) throw new DragomanError('ERR_PROFILE_AMBIGUOUS', { detail: { profiles: [profile.name, another.name] } })
   return profile
+}
+
+/** For a grant, who is to redeem it is a required parameter (draft-ietf-oauth-identity-chaining §2.3.1). */
+function untargeted({ audience, resource }: TokenRequest, requested: readonly Profile[]): ErrorCode {
+  if (audience.length + resource.length > 0) return 'ERR_PROFILE_TARGET'
+  return requested.every(({ writer }) => writer.grant) ? 'ERR_REQUEST_MISSING' : 'ERR_PROFILE_TARGET_MISSING'
 }
 
 /**

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { auditToMemory } from '../../src/audit/index.ts'
 import { writeFolder } from '../../src/cli/dev/dev.ts'
-import { createGateway, type Gateway } from '../../src/compose.ts'
+import { createGateway, type Gateway, type GatewayOptions } from '../../src/compose.ts'
 import type { AuditRecord } from '../../src/core/audit.ts'
 import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
+import { freePorts } from './live.ts'
 import { seen } from './watch.ts'
 import { NOW, type Parameters, type Reply, TOKEN_EXCHANGE, watched } from './world.ts'
 
@@ -32,14 +33,14 @@ type Headers = { readonly [name: string]: string }
 
 export const at = (tenant: string): string => `http://127.0.0.1:8080/${tenant}`
 
-export async function newDomains(edit?: (folder: string) => void): Promise<Domains> {
+export async function newDomains(edit?: (folder: string) => void, options: GatewayOptions = {}): Promise<Domains> {
   const folder = mkdtempSync(join(tmpdir(), 'dragoman-chain-'))
   const here = { host: '127.0.0.1', port: 8080, tlsPort: 8443 }
   const { configuration } = await writeFolder(folder, here, NOW, 'identity-chaining')
   edit?.(folder)
   const sink = watched(auditToMemory())
   let clock = NOW
-  const gateway = await createGateway(configuration, { clock: () => clock, audit: () => sink })
+  const gateway = await createGateway(configuration, { clock: () => clock, audit: () => sink, ...options })
   const post = async (tenant: string, client: string, parameters: Parameters, headers: Headers = {}): Promise<Told> => {
     const form = new URLSearchParams()
     for (const [name, value] of Object.entries(parameters)) {
@@ -86,6 +87,38 @@ export async function newDomains(edit?: (folder: string) => void): Promise<Domai
       post(tenant, client, { grant_type: jwtBearer.type, assertion, ...more }, headers),
     async close() {
       await gateway.http.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+/** The same domains behind a socket, on the clock of the machine, for client libraries and peers. */
+export interface LiveDomains {
+  readonly records: readonly AuditRecord[]
+  issuer(tenant: string): string
+  file(name: string): string
+  close(): Promise<void>
+}
+
+export async function newLiveDomains(edit?: (folder: string) => void): Promise<LiveDomains> {
+  const folder = mkdtempSync(join(tmpdir(), 'dragoman-chain-'))
+  const [port = 0, tlsPort = 0] = await freePorts(2)
+  const { configuration } = await writeFolder(
+    folder,
+    { host: '127.0.0.1', port, tlsPort },
+    undefined,
+    'identity-chaining',
+  )
+  edit?.(folder)
+  const sink = watched(auditToMemory())
+  const gateway = await createGateway(configuration, { audit: () => sink })
+  await gateway.listen()
+  return {
+    records: sink.records,
+    issuer: (tenant) => `http://127.0.0.1:${port}/${tenant}`,
+    file: (name) => readFileSync(join(folder, name), 'utf8'),
+    async close() {
+      await gateway.close()
       rmSync(folder, { recursive: true })
     },
   }

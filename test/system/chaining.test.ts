@@ -89,7 +89,7 @@ describe('domain A', () => {
 
   it('IC-01, IC-02: has to be told for which server, by audience or resource, and knows it', async () => {
     const none = { audience: undefined }
-    refusedAs(await grantOf(domains, none), 'ERR_PROFILE_TARGET_MISSING', 'invalid_target')
+    refusedAs(await grantOf(domains, none), 'ERR_REQUEST_MISSING', 'invalid_request')
     refusedAs(await grantOf(domains, { audience: at('nowhere') }), 'ERR_PROFILE_TARGET', 'invalid_target')
     expect(decodeJwt((await grantOf(domains, { ...none, resource: at('meridian') })).token).aud).toBe(at('meridian'))
   })
