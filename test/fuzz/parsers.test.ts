@@ -14,6 +14,7 @@ import { compileExpression } from '../../src/expressions/cel.ts'
 import { parseForm } from '../../src/gateway/form.ts'
 import { tokenRequest } from '../../src/gateway/request.ts'
 import { grants } from '../../src/grants/index.ts'
+import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
 import { readSource } from '../../src/profiles/source.ts'
 import { dpopProof } from '../../src/proofs/dpop.ts'
 import { normalised } from '../../src/proofs/htu.ts'
@@ -92,6 +93,7 @@ async function allTargets(): Promise<readonly Target[]> {
     scope: 'orders.read stock.read',
     note: `${MARK} ä+`,
   }).toString()
+  const redemption = new URLSearchParams({ grant_type: jwtBearer.type, assertion: jwt, note: `${MARK} ä+` }).toString()
   const tools: ProofTools = {
     now: Math.floor(Date.now() / 1000),
     clockSkew: 30,
@@ -161,7 +163,11 @@ async function allTargets(): Promise<readonly Target[]> {
     { name: 'JWK Set', seeds: [of(jwks)], parse: (input) => keysOfJwks(parseJson(input), algorithms, 'skipped') },
     { name: 'COSE key set', seeds: [keySet], parse: (input) => verificationKeysFromCoseKeySet(input, algorithms) },
     { name: 'form', seeds: [of(form)], parse: (input) => parseForm(input) },
-    { name: 'token request', seeds: [of(form)], parse: (input) => tokenRequest(parseForm(input), facts, grants) },
+    {
+      name: 'token request',
+      seeds: [of(form), of(redemption)],
+      parse: (input) => tokenRequest(parseForm(input), facts, grants),
+    },
     { name: 'DPoP proof', seeds: [of(dpop)], parse: (input) => prove(proof, { dpop: [input.toString('latin1')] }) },
     {
       name: 'csr',
