@@ -31,9 +31,9 @@ describe('a token with others inside', () => {
     expect(titles).toEqual([
       'X.509 certificate, read, NOT verified',
       '  src_token          COSE_Sign1, read, NOT verified',
-      '    src_token          JWT (JWS compact), read, NOT verified',
+      '      src_token          JWT (JWS compact), read, NOT verified',
     ])
-    expect(lines).toContainEqual(expect.stringMatching(/^ {6}iss +http:\/\/127\.0\.0\.1:8080\/larkspur$/))
+    expect(lines).toContainEqual(expect.stringMatching(/^ {10}iss +http:\/\/127\.0\.0\.1:8080\/larkspur$/))
   })
 
   it('leaves alone what is no token, however long', () => {

@@ -39,7 +39,7 @@ function withInside(line: string, now: number, depth: number): readonly string[]
   const { lines, known } = readWhole(value, now)
   if (!known) return [line]
   const [title = '', ...rest] = lines.flatMap((inner) => withInside(inner, now, depth - 1))
-  return [`${name}${title}`, ...rest.map((inner) => `  ${inner}`)]
+  return [`${name}${title}`, ...rest.map((inner) => `    ${inner}`)]
 }
 
 function readWhole(text: string, now: number): Reading {
