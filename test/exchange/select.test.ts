@@ -232,6 +232,31 @@ describe('the audience of the output', () => {
       expect(said(access_token)).toMatchObject({ aud: [TARGET], resource: two.resource })
     })
 
+    it('can be named alone where there is a default, and stands in no other output', async () => {
+      const resources = new Set(['https://api.example'])
+      const both = [
+        profile({ targets: { ...targets(), fallback: [TARGET], resources } }),
+        second({ targets: targets('https://x.example') }),
+      ]
+      const asking = (resource: string, jti: string) =>
+        world(both).exchange({ audience: [], resource: [resource], subject_token: subjectToken({ jti }) })
+      const behindDefault = said((await asking('https://api.example', 's3')).access_token)
+      expect(behindDefault).toMatchObject({ aud: [TARGET], resource: 'https://api.example' })
+      const target = said((await asking('https://x.example', 's4')).access_token)
+      expect(target).toMatchObject({ aud: ['https://x.example'] })
+      expect(target).not.toHaveProperty('resource')
+    })
+
+    it('is ambiguous where it is a target of another profile', async () => {
+      const resources = new Set(['https://api.example'])
+      const both = [
+        profile({ targets: { ...targets(), fallback: [TARGET], resources } }),
+        second({ targets: targets('https://api.example') }),
+      ]
+      const asking = world(both).exchange({ audience: [], resource: ['https://api.example'] })
+      await expect(asking).rejects.toThrow(refusal('ERR_PROFILE_AMBIGUOUS'))
+    })
+
     it('IJ-07: is none that the profile does not list, and is no target', async () => {
       const unknown = behind('https://api.example').exchange({ audience: [TARGET], resource: ['https://x.example'] })
       await expect(unknown).rejects.toThrow(refusal('ERR_PROFILE_TARGET'))

@@ -307,6 +307,20 @@ describe('how long it is valid', () => {
   })
 })
 
+describe('the path that it came', () => {
+  it('is believed of an issuer that is trusted for history, and of no other', async () => {
+    const token = { trust_path: ['https://a.example'] }
+    await passes({ token, issuer: { history: true } })
+    await refuses({ token }, 'ERR_TOKEN_PATH')
+    await passes({ token: { trust_path: [] } })
+  })
+
+  it('is refused when it is malformed, whoever says so', async () => {
+    await refuses({ token: { trust_path: 'https://a.example' }, issuer: { history: true } }, 'ERR_TOKEN_PATH')
+    await refuses({ token: { trust_path: [1] }, issuer: { history: true } }, 'ERR_TOKEN_PATH')
+  })
+})
+
 describe('the client that it was made for', () => {
   it('IJ-32: is the one that asks', async () => {
     await passes({ token: { client_id: 'orders' }, subject: { forClient: 'client_id' } })
