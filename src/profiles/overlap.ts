@@ -60,8 +60,11 @@ function put(served: Served, profile: Profile, index: number): void {
   for (const target of targetsOf(profile)) if (!served.targets.has(target)) served.targets.set(target, index)
 }
 
-const targetsOf = ({ accepts: { targets } }: Profile): readonly (string | undefined)[] =>
-  targets.fallback.length > 0 ? [undefined, ...targets.allowed.keys()] : [...targets.allowed.keys()]
+/** With a default, what is behind it can be asked for alone. */
+function targetsOf({ accepts: { targets } }: Profile): readonly (string | undefined)[] {
+  const { allowed, fallback, resources = [] } = targets
+  return fallback.length > 0 ? [undefined, ...new Set([...allowed.keys(), ...resources])] : [...allowed.keys()]
+}
 
 const nameOf = (target: string | undefined): string => (target === undefined ? 'no target' : `target ${target}`)
 

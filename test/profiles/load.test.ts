@@ -19,6 +19,14 @@ const edited = (...edits: readonly (readonly [from: string, to: string])[]) =>
   }, GOOD)
 
 describe('two profiles that are alike', () => {
+  it('are refused when what is behind the default of one is a target of the other', () => {
+    const targets = '    default: [https://as.example]\n    resources: [https://orders.example]'
+    const behind = GOOD.replace('name: one', 'name: two').replace('    allow: [https://orders.example]', targets)
+    expect(() => loadTexts(environment, GOOD, behind)).toThrow(/the profile one serves the same request/)
+    const elsewhere = behind.replace('[https://orders.example]', '[https://api.example]')
+    expect(loadTexts(environment, GOOD, elsewhere).all).toHaveLength(2)
+  })
+
   it('stand beside each other where each serves a grant of its own', () => {
     const redeeming = GOOD.replace('name: one', 'name: two').replace(
       '  clients: [demo]',
