@@ -220,6 +220,25 @@ describe('domain B', () => {
     refusedAs(other, 'ERR_PROFILE_NONE', 'unauthorized_client')
   })
 
+  it('AG-11: takes a grant without a client where the profile says so, but not one that names a client', async () => {
+    const without = { authorization: '' }
+    const open = (names: boolean) =>
+      newDomains((folder) => {
+        const meridian = join(folder, 'meridian')
+        rewrite(meridian, 'redeem.yaml', 'clients: [larkspur-claims]', 'subject_token_authenticates: true')
+        if (!names) rewrite(meridian, 'redeem.yaml', /^ {4}for_client: client_id\n/m, '')
+      })
+    const [naming, bare] = [await open(true), await open(false)]
+    try {
+      const redeemed = await redeem(bare, (await grantOf(bare)).token, {}, without)
+      expect(redeemed.record).toMatchObject({ result: 'issued', client_method: 'subject_token' })
+      const refused = await redeem(naming, (await grantOf(naming)).token, {}, without)
+      refusedAs(refused, 'ERR_TOKEN_CLIENT', 'invalid_grant')
+    } finally {
+      await Promise.all([naming.close(), bare.close()])
+    }
+  })
+
   it('EX-06: does not take a grant by token exchange, nor another token by the grant', async () => {
     const { token } = await grantOf(domains)
     const exchanged = await domains.exchange('meridian', 'larkspur-claims', {
