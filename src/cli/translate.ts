@@ -8,7 +8,6 @@ import { DragomanError } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
-import { TOKEN_EXCHANGE } from '../core/types.ts'
 import type { ValueMap } from '../core/value.ts'
 import { exchangeToken } from '../exchange/exchange.ts'
 import { parseJsonObject } from '../wire/json.ts'
@@ -106,7 +105,7 @@ function requestOf(values: Values, profile: Profile, token: string): TokenReques
   const actorToken = values.actor === undefined ? undefined : readFileSync(values.actor, 'latin1').trim()
   return {
     id: 'offline',
-    grant_type: TOKEN_EXCHANGE,
+    grant_type: profile.accepts.grant,
     subject_token: token,
     subject_token_type: values.type ?? typeOf(subject.types, token),
     actor_token: actorToken,

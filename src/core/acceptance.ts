@@ -1,5 +1,7 @@
 import { algorithmNamed, algorithmNames } from './algorithms.ts'
+import type { KindRules } from './codec.ts'
 import { DragomanError } from './errors.ts'
+import type { GrantRules } from './grant.ts'
 import type { TokenAcceptance } from './profile.ts'
 import type { TokenType } from './token.ts'
 import { TAKEN_BY_NAME, tokenTypes } from './types.ts'
@@ -9,6 +11,9 @@ export const MAX_CLOCK_SKEW = 300
 
 /** Seconds: the age of a token that its client signs for one request, where a profile does not say. */
 export const SELF_SIGNED_MAX_AGE = 60
+
+/** Seconds that the expiry of such a token may be ahead: as much as that of a client assertion. It is remembered until then. */
+export const SELF_SIGNED_MAX_LIFETIME = 300
 
 /** The kinds of transaction tokens: of the draft, and of the time when it had other names. */
 export const TRANSACTION_TOKEN = 'txntoken+jwt'
@@ -23,6 +28,8 @@ export interface AcceptanceOptions {
   readonly audience?: 'any' | readonly string[]
   readonly clock_skew?: number
   readonly max_age?: number
+  readonly max_lifetime?: number
+  readonly for_client?: string
   readonly require?: readonly string[]
   readonly single_use?: boolean
   readonly presented_by?: 'holder' | 'audience'
@@ -41,6 +48,10 @@ export interface AcceptanceDefaults {
   readonly clockSkew: number
   /** The token types that the codec of this format reads; `undefined`: there is no such codec. */
   types(format: string): readonly TokenType[] | undefined
+  /** What a kind within a format asks of whoever takes it; absent: nothing. */
+  kindRules?(format: string, kind: string | undefined): KindRules | undefined
+  /** Of the grant by which the token is presented; absent: nothing. */
+  readonly grant?: GrantRules | undefined
   /** What is wrong with taking tokens of this format from this issuer, in words; absent: issuers are not looked at. */
   issuerFault?(issuer: string, format: string, types: readonly TokenType[]): string | undefined
 }
@@ -50,7 +61,7 @@ export interface AcceptanceDefaults {
  *
  * Checks what a schema cannot: the format is known, its types are ones that its codec reads, the issuers are trusted and
  * have what its signatures are checked against (`issuerFault`), algorithms and extended key usages are known, X.509
- * options stand with X.509 only.
+ * options stand with X.509 only, and a token that is made for another gateway is not taken by the one that made it.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_OPTION`, with the path of the option in `detail.path`
  */
@@ -60,9 +71,13 @@ export function tokenAcceptance(
   path: string,
 ): TokenAcceptance {
   const { format } = options
-  const readable = defaults.types(format)
+  const { grant = {} } = defaults
+  const kind = defaults.kindRules?.(format, options.kind) ?? {}
   const certificate = format === 'x509'
-  if (readable === undefined) throw wrong(path, 'format', 'the name of a codec')
+  const read = defaults.types(format)
+  if (read === undefined) throw wrong(path, 'format', 'the name of a codec')
+  const readable = grant.types === undefined ? read : read.filter((type) => grant.types?.includes(type))
+  if (readable.length === 0) throw wrong(path, 'format', 'a format that this grant can present')
   const types = options.types ?? readable.filter((type) => !TAKEN_BY_NAME.has(type))
   if (types.some((type) => !readable.includes(type))) throw wrong(path, 'types', `some of ${readable.join(', ')}`)
   assertAlone(options, types, path)
@@ -73,17 +88,26 @@ export function tokenAcceptance(
   for (const [index, issuer] of issuers.entries()) {
     const fault = defaults.issuerFault?.(issuer, format, types)
     if (fault !== undefined) throw wrong(path, `issuers[${index}]`, fault)
+    // draft-ietf-oauth-identity-assertion-authz-grant §9.3: a grant of one's own is for another domain.
+    if (issuer === defaults.issuer && (grant.foreign || kind.foreign)) {
+      throw wrong(path, `issuers[${index}]`, 'another issuer than this gateway, which makes such tokens for others')
+    }
   }
+  const forClient = options.for_client ?? kind.client
+  const own = types.includes(tokenTypes.selfSigned)
+  const unsigned = types.includes(tokenTypes.unsignedJson)
   return {
     format,
     types,
     kind: options.kind ?? (types.includes(tokenTypes.txnToken) ? TRANSACTION_TOKEN : undefined),
     issuers,
-    audience: audienceOf(options, defaults, certificate || types.includes(tokenTypes.unsignedJson)),
+    audience: audienceOf(options, defaults, certificate || unsigned || forClient === 'aud', kind),
     clockSkew: options.clock_skew ?? defaults.clockSkew,
-    maxAge: options.max_age ?? (types.includes(tokenTypes.selfSigned) ? SELF_SIGNED_MAX_AGE : undefined),
+    maxAge: options.max_age ?? (own ? SELF_SIGNED_MAX_AGE : undefined),
+    maxLifetime: options.max_lifetime ?? grant.maxLifetime ?? (own ? SELF_SIGNED_MAX_LIFETIME : undefined),
+    forClient,
     require: options.require ?? [],
-    singleUse: options.single_use ?? types.includes(tokenTypes.selfSigned),
+    singleUse: options.single_use ?? grant.singleUse ?? own,
     presentedBy: options.presented_by ?? 'holder',
     ...(options.types?.includes(tokenTypes.accessToken) && { foreignAccessTokens: true }),
     subjectFrom: options.subject_from,
@@ -127,11 +151,13 @@ function assertAlone(options: AcceptanceOptions, types: readonly TokenType[], pa
 function audienceOf(
   { audience }: AcceptanceOptions,
   { issuer, tokenEndpoint }: AcceptanceDefaults,
-  forNobody: boolean,
+  forOthers: boolean,
+  kind: KindRules,
 ): readonly string[] {
   if (audience === 'any') return []
-  // A certificate is for nobody in particular, and what has no signature is for whom it is sent to.
-  return audience ?? (forNobody ? [] : [issuer, tokenEndpoint])
+  // A certificate is for nobody in particular, its extended key usage says what for; an ID token is for its client; and what
+  // has no signature is for whom it is sent to.
+  return audience ?? (forOthers ? [] : kind.audience === 'issuer' ? [issuer] : [issuer, tokenEndpoint])
 }
 
 /** RFC 5280 §4.2.1.12, by the names that OpenSSL gave them, in our spelling. */
@@ -183,7 +209,7 @@ export const acceptanceSchema = {
     issuers: names('Issuers whose tokens are taken, each one exact string; `self` is this gateway.'),
     audience: {
       description:
-        'Values of which one must be in the audience of the token. Default: our issuer identifier and our token endpoint. The word `any`: not asked for. A certificate has no audience, and none is asked of it by default.',
+        'Values of which one must be in the audience of the token. Default: our issuer identifier and our token endpoint; of an ID-JAG the issuer identifier alone; nothing where `for_client` is `aud`. The word `any`: not asked for. A certificate has no audience, and none is asked of it by default.',
       anyOf: [{ const: 'any' }, names('Audience values, each one exact string.')],
     },
     clock_skew: {
@@ -198,11 +224,23 @@ export const acceptanceSchema = {
       description:
         'Seconds since it was issued after which it is too old. Default: no limit beyond its expiry; 60 for `self_signed`.',
     },
+    max_lifetime: {
+      type: 'integer',
+      minimum: 1,
+      description:
+        'Seconds ahead that its expiry may be. Default: no limit; 3600 for an assertion of the `jwt-bearer` grant, 300 for `self_signed`.',
+    },
+    for_client: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'The claim that names the client which may present it, such as `client_id`, or `aud` of an ID token: it must be the one that has authenticated. Default: not asked for; `client_id` of an ID-JAG.',
+    },
     require: names('Names of claims that must be there.'),
     single_use: {
       type: 'boolean',
-      default: false,
-      description: 'Each token is taken once only, until it expires. Always so for `self_signed`.',
+      description:
+        'Each token is taken once only, until it expires. Default: `false`; `true` for an assertion of the `jwt-bearer` grant. Always so for `self_signed`.',
     },
     presented_by: {
       enum: ['holder', 'audience'],

@@ -19,6 +19,8 @@ export interface AuditRecord {
   readonly event: 'exchange'
   readonly id: string
   readonly tenant: string
+  /** By which grant it was asked, as profiles call it. */
+  readonly grant?: string | undefined
   readonly result: 'issued' | 'refused'
   /** The reason code of a refusal. */
   readonly code?: string | undefined

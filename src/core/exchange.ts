@@ -1,6 +1,7 @@
 import type { AuditSink } from './audit.ts'
 import type { Client, ClientMethod, RegisteredClient } from './client.ts'
 import type { Codec } from './codec.ts'
+import type { Grant } from './grant.ts'
 import type { KeyStore } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { Observer, TraceContext } from './observer.ts'
@@ -12,7 +13,10 @@ import type { Transaction } from './transaction.ts'
 import type { TrustedIssuer, TrustStore } from './trust.ts'
 import type { ValueMap } from './value.ts'
 
-/** A token request, parsed and checked for form; RFC 8693 parameters as on the wire. Nothing in it is believed. */
+/**
+ * A token request, parsed and checked for form; RFC 8693 parameters as on the wire. Of another grant the subject token is
+ * what it presents in place of one. Nothing in it is believed.
+ */
 export interface TokenRequest {
   /** Ours, unique; told to the client in `X-Request-Id`, and in the audit record. */
   readonly id: string
@@ -93,6 +97,7 @@ export interface Services {
   readonly random: (bytes: number) => Uint8Array
   readonly clockSkew: number
   readonly codecs: readonly Codec[]
+  readonly grants: readonly Grant[]
   readonly clientMethods: readonly ClientMethod[]
   readonly proofMethods: readonly ProofMethod[]
   /** Names of the algorithms accepted in proofs of possession. */

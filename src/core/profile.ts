@@ -17,6 +17,10 @@ export interface TokenAcceptance {
   readonly clockSkew: number
   /** Seconds from `iat` (or `nbf`); `undefined`: no limit beyond `exp`. */
   readonly maxAge: number | undefined
+  /** Seconds ahead that `exp` may be; `undefined`: any. */
+  readonly maxLifetime: number | undefined
+  /** The claim that names the client which may present it; `undefined`: any client that the profile names. */
+  readonly forClient: string | undefined
   /** Claims that must be there. */
   readonly require: readonly string[]
   /** Each token is taken once, until it expires. */
@@ -33,6 +37,8 @@ export interface TokenAcceptance {
 
 /** Who may use a profile, with what. */
 export interface Acceptance {
+  /** The `grant_type` that it serves. */
+  readonly grant: string
   /** Client ids that it names. */
   readonly clients: readonly string[]
   /** The subject token stands for the authentication of its own workload, by explicit setting. */
@@ -49,6 +55,11 @@ export interface Targets {
   readonly allowed: ReadonlyMap<string, string>
   /** When nothing was asked for. */
   readonly fallback: readonly string[]
+  /**
+   * What may be asked for in `resource` where that names something behind the target, which is an authorization server:
+   * it is then no target, and stands in the claim `resource`. `undefined`: `resource` is a target like `audience`.
+   */
+  readonly resources?: ReadonlySet<string> | undefined
   /** Set by `danger_any_target`: any value passes as it is. */
   readonly open: boolean
 }
@@ -64,6 +75,8 @@ export interface Step {
   readonly when: Expression | undefined
   /** The scopes that it may put in place of others, settled when the profile was loaded. */
   readonly scopes?: ScopeTable | undefined
+  /** The names that it may give to clients, settled likewise. */
+  readonly clients?: ReadonlyMap<string, string> | undefined
 }
 
 /** A declared translation, checked whole, prepared and frozen. */

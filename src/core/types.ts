@@ -14,6 +14,8 @@ export const tokenTypes = {
   selfSigned: oauth('self_signed'),
   /** A JSON object with `sub`, and no signature: the client's word (transaction tokens §11.2.2). */
   unsignedJson: oauth('unsigned_json'),
+  /** An identity assertion JWT authorization grant: what is issued, never presented under this type. */
+  idJag: oauth('id-jag'),
   /** JSON array of base64 DER certificates, leaf first, or the fixed string `mtls_client_certificate`. */
   mtls: oauth('mtls'),
   /** PEM certificates, leaf first. */

@@ -20,7 +20,7 @@ import { verifyToken } from './verify.ts'
 import { assertLossesNotWider, assertNotWider } from './wider.ts'
 
 /**
- * One token exchange (RFC 8693): request in, token out, one audit record on every way.
+ * One token exchange (RFC 8693), or a grant that is redeemed like one: request in, token out, one audit record on every way.
  *
  * @throws {@link DragomanError}, always: anything else that goes wrong inside becomes `ERR_INTERNAL`
  */
@@ -59,7 +59,7 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   if (caller) trail.client = caller
   const profile = await step(trail, 'select', () => select(request, caller, services.profiles))
   trail.profile = profile
-  const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request)))
+  const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request, profile.accepts.targets)))
   // Of somebody who has not authenticated nothing is remembered before a token has been verified: it would fill the store.
   const shown = startUses(services)
   const replay = caller === undefined ? shown.later(now) : services.replay
@@ -73,7 +73,9 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
     if (acceptance.singleUse) once.push(token)
     return token
   }
-  const subject = await step(trail, 'verify subject', () => verify(subjectOf(request), profile.accepts.subject))
+  const subject = await step(trail, 'verify subject', () =>
+    verify(subjectOf(request, services), profile.accepts.subject),
+  )
   trail.subject = subject
   if (caller === undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
   const actor = await verifyActor(request, profile, verify, trail)
@@ -145,11 +147,10 @@ async function prove(
   return Object.freeze(proofs)
 }
 
-const subjectOf = ({ subject_token: raw, subject_token_type: type }: TokenRequest): Envelope => ({
-  raw,
-  type,
-  role: 'subject',
-})
+const subjectOf = (
+  { grant_type, subject_token: raw, subject_token_type: type }: TokenRequest,
+  { grants }: Services,
+): Envelope => ({ raw, type, role: grants.find((grant) => grant.type === grant_type)?.role ?? 'subject' })
 
 async function verifyActor(
   { actor_token: raw, actor_token_type: type }: TokenRequest,

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { AuditRecord, TraceEntry } from '../core/audit.ts'
 import type { Client } from '../core/client.ts'
-import { DragomanError, errors } from '../core/errors.ts'
+import { DragomanError, errorHeard } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Signer } from '../core/keys.ts'
 import type { Ledger } from '../core/ledger.ts'
@@ -41,6 +41,7 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
   const started = performance.now()
   const trace: TraceEntry[] = []
   const observation = services.observer?.begin(request.id, services.tenant, request.trace)
+  const grant = services.grants.find(({ type }) => type === request.grant_type)
   let refusal: DragomanError | undefined
   const subject = () => identityOf(trail.subject, trail.profile, services)
   const trail: Trail = {
@@ -66,8 +67,9 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
       event: 'exchange',
       id: request.id,
       tenant: services.tenant,
+      grant: grant?.name,
       ...(refusal
-        ? { result: 'refused', code: refusal.code, error: errors[refusal.code].error }
+        ? { result: 'refused', code: refusal.code, error: errorHeard(refusal.code, grant) }
         : { result: 'issued' }),
       // Where the subject token stands for the client, the client's id is the subject.
       client: trail.client?.method === 'subject_token' ? subject() : trail.client?.id,

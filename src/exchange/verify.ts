@@ -4,6 +4,7 @@ import type { Client } from '../core/client.ts'
 import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services, VerifiedBefore } from '../core/exchange.ts'
+import { PATH_CLAIM, pathIn } from '../core/path.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import {
@@ -35,9 +36,9 @@ export type VerifyServices = Pick<Services, 'issuer' | 'codecs' | 'trust' | 'ver
  * Verifies a presented token and returns what it says.
  *
  * Checks, for every format alike: the declared type and that the issuer is one the profile accepts, both exactly; the
- * signature and the format's own rules against that issuer's anchor; `exp`, `nbf`, `iat` and age; audience; kind;
- * required claims; that the issuer may speak of this subject, and of its history; and, where the token is bound to a
- * key, a proof by that key in this request. Does NOT check that it is presented for the first time:
+ * signature and the format's own rules against that issuer's anchor; `exp`, `nbf`, `iat`, age and lifetime; audience; kind; the
+ * client it was made for; required claims; that the issuer may speak of this subject, and of its history; and, where the
+ * token is bound to a key, a proof by that key in this request. Does NOT check that it is presented for the first time:
  * {@link assertFirstUse} does, last.
  *
  * @throws {@link DragomanError} with an `ERR_TOKEN_`, `ERR_TRUST_` or `ERR_PROOF_` code
@@ -57,9 +58,9 @@ export async function verifyToken(
   }
   assertAlgorithm(token, acceptance)
   assertTime(token, acceptance, circumstances.now)
-  if (OF_THE_CLIENT.has(envelope.type)) assertShort(token, acceptance, circumstances.now)
   assertAudience(token, acceptance)
   assertKind(token, acceptance)
+  assertClient(token, acceptance, circumstances)
   assertClaims(token, acceptance)
   assertSubject(token, issuer)
   assertConfirmed(token, acceptance, circumstances)
@@ -208,7 +209,7 @@ function assertAlgorithm({ provenance }: Token, { algorithms }: TokenAcceptance)
 }
 
 // RFC 7519 §4.1.4: on or after exp is too late. A time that is no number is no time: it never passes.
-function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance, now: number): void {
+function assertTime({ validity }: Token, { clockSkew, maxAge, maxLifetime }: TokenAcceptance, now: number): void {
   const { expiresAt, notBefore, issuedAt } = validity
   if (expiresAt === undefined || expiresAt === Infinity) throw new DragomanError('ERR_TOKEN_NO_EXPIRY')
   if (!(now < expiresAt + clockSkew)) {
@@ -222,6 +223,10 @@ function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance,
       detail: { expected: `at most ${now + clockSkew}`, actual: start },
     })
   }
+  const latest = now + (maxLifetime ?? Infinity) + clockSkew
+  if (expiresAt > latest) {
+    throw new DragomanError('ERR_TOKEN_LIFETIME', { detail: { expected: `at most ${latest}`, actual: expiresAt } })
+  }
   if (maxAge === undefined) return
   const born = issuedAt ?? notBefore
   if (born === undefined) throw new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim: 'iat', rule: 'max_age' } })
@@ -232,19 +237,17 @@ function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance,
   }
 }
 
-// As long as a client assertion, which is made for one request as well: each is remembered until it expires.
-const MAX_OWN_LIFETIME = 300
-
-/** What a client says by itself is for one request. */
-function assertShort({ validity }: Token, { clockSkew }: TokenAcceptance, now: number): void {
-  const latest = now + MAX_OWN_LIFETIME + clockSkew
-  if ((validity.expiresAt ?? Infinity) <= latest) return
-  throw new DragomanError('ERR_TOKEN_CLAIM', { detail: { claim: 'exp', expected: `at most ${latest}` } })
-}
-
 function assertAudience({ validity }: Token, { audience }: TokenAcceptance): void {
   if (audience.length === 0 || validity.audience.some((value) => audience.includes(value))) return
   throw new DragomanError('ERR_TOKEN_AUDIENCE', { detail: { expected: audience } })
+}
+
+/** One that was made for a client is presented by that client, which has authenticated: a name alone is nobody. */
+function assertClient(token: Token, { forClient }: TokenAcceptance, { caller }: Circumstances): void {
+  if (forClient === undefined) return
+  const named = forClient === 'aud' ? token.validity.audience : [token.claims[forClient]]
+  if (caller !== undefined && named.includes(caller.id)) return
+  throw new DragomanError('ERR_TOKEN_CLIENT', { detail: { claim: forClient, expected: 'the client that asks' } })
 }
 
 function assertClaims(token: Token, { require }: TokenAcceptance): void {
@@ -264,6 +267,11 @@ function assertSubject({ claims, provenance }: Token, issuer: TrustedIssuer): vo
   if (!issuer.asserts(subject)) {
     throw new DragomanError('ERR_TOKEN_SUBJECT_SPACE', {
       detail: { issuer: provenance.issuer, rule: 'issuers[].subjects' },
+    })
+  }
+  if (pathIn(claims[PATH_CLAIM]).length > 0 && !issuer.history) {
+    throw new DragomanError('ERR_TOKEN_PATH', {
+      detail: { expected: 'an issuer with `history: true`', issuer: issuer.issuer },
     })
   }
   if (actDepth(claims['act']) > 0 && !issuer.history) {

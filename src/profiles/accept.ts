@@ -1,4 +1,5 @@
 import { type AcceptanceDefaults, type AcceptanceOptions, tokenAcceptance } from '../core/acceptance.ts'
+import type { Grant } from '../core/grant.ts'
 import type { Acceptance, Targets, TokenAcceptance } from '../core/profile.ts'
 import type { TokenType } from '../core/token.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
@@ -17,6 +18,7 @@ export function acceptanceDefaults(environment: ProfileEnvironment): AcceptanceD
     tokenEndpoint,
     clockSkew,
     types: (format) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes,
+    kindRules: (format, kind) => catalog.codecs.find((codec) => codec.format === format)?.kindRules?.(kind),
     issuerFault(name, format, types) {
       if (!known.includes(name)) return `there is no issuer ${JSON.stringify(name)}; ${hint(name, known, 'there are')}`
       return faultFor(trust?.find(name), format, types)
@@ -65,9 +67,11 @@ export function acceptanceOf(
     report.add({ path: ['accept', 'clients', index], message, code: 'ERR_PROFILE_OPTION' })
   }
   const formats = environment.catalog.codecs.map(({ format }) => format)
+  const grant = grantNamed(accept.grant, environment)
   const taken = (role: 'subject' | 'actor', options: AcceptanceOptions): TokenAcceptance | undefined => {
     const { format } = options
-    if (formats.includes(format)) return report.attempt([], () => tokenAcceptance(options, defaults, `accept.${role}`))
+    const standing = role === 'subject' ? { ...defaults, grant: grant.rules } : defaults
+    if (formats.includes(format)) return report.attempt([], () => tokenAcceptance(options, standing, `accept.${role}`))
     const message = `expected the name of a codec; ${hint(format, formats, 'there are')}`
     report.add({ path: ['accept', role, 'format'], message, code: 'ERR_PROFILE_OPTION' })
     return undefined
@@ -83,7 +87,15 @@ export function acceptanceOf(
   }
   if (subject) checkSpeakers(subject, clients, report)
   const targets = targetsOf(accept, report)
-  return subject && { clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+  return subject && { grant: grant.type, clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+}
+
+/** The schema knows the names of those that there are; the first is the one of a profile that names none. */
+function grantNamed(name: string | undefined, { catalog: { grants } }: ProfileEnvironment): Grant {
+  const [first] = grants
+  const grant = name === undefined ? first : grants.find((candidate) => candidate.name === name)
+  if (grant === undefined) throw new TypeError('a grant of the catalogue')
+  return grant
 }
 
 /** Reports clients that say something by themselves and are no issuers of that name, and the reverse: nobody could ask. */
@@ -107,7 +119,7 @@ function presenterFault({ presentedBy, audience }: TokenAcceptance, authenticate
 }
 
 function targetsOf({ targets }: AcceptDocument, report: Report): Targets {
-  const { allow = [], default: fallback = [], danger_any_target: open } = targets
+  const { allow = [], default: fallback = [], resources, danger_any_target: open } = targets
   const allowed = new Map<string, string>()
   for (const [index, target] of allow.entries()) {
     const [request, audience] = typeof target === 'string' ? [target, target] : [target.request, target.audience]
@@ -117,5 +129,9 @@ function targetsOf({ targets }: AcceptDocument, report: Report): Targets {
     }
     allowed.set(request, audience)
   }
-  return { allowed, fallback, open: open === true }
+  if (allowed.size === 0 && fallback.length === 0 && open !== true) {
+    const message = 'expected `allow` or `default`: what `resources` name is behind a target'
+    report.add({ path: ['accept', 'targets', 'resources'], message, code: 'ERR_PROFILE_OPTION', atName: true })
+  }
+  return { allowed, fallback, ...(resources && { resources: new Set(resources) }), open: open === true }
 }

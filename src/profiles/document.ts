@@ -41,6 +41,7 @@ export interface ProfileDocument {
 }
 
 export interface AcceptDocument {
+  readonly grant?: string
   readonly clients?: readonly string[]
   readonly subject_token_authenticates?: boolean
   readonly subject: AcceptanceOptions
@@ -48,6 +49,7 @@ export interface AcceptDocument {
   readonly targets: {
     readonly allow?: readonly (string | { readonly request: string; readonly audience: string })[]
     readonly default?: readonly string[]
+    readonly resources?: readonly string[]
     readonly danger_any_target?: true
   }
 }

@@ -212,8 +212,59 @@ describe('the audience of the output', () => {
     const two = profile({ targets: targets(TARGET, 'rates') })
     const { access_token } = await world(two).exchange({ audience: [TARGET, 'rates'], resource: [TARGET] })
     expect(said(access_token)['aud']).toEqual([TARGET, 'rates'])
-    expect(targetsOf(request({ audience: ['a', 'a'], resource: ['b', 'a'] }))).toEqual(['a', 'b'])
-    expect(targetsOf(request({ audience: ['a', 'a'] }))).toEqual(['a'])
+    expect(targetsOf(request({ audience: ['a', 'a'], resource: ['b', 'a'] }), targets())).toEqual(['a', 'b'])
+    expect(targetsOf(request({ audience: ['a', 'a'] }), targets())).toEqual(['a'])
+  })
+
+  describe('behind which there is a resource', () => {
+    const behind = (...resources: readonly string[]) =>
+      world(profile({ targets: { ...targets(TARGET), resources: new Set(resources) } }))
+
+    it('IJ-03: is named by audience alone; the resource goes along', async () => {
+      const asked = behind('https://api.example', 'https://other.example')
+      const one = said((await asked.exchange({ audience: [TARGET], resource: ['https://api.example'] })).access_token)
+      expect(one).toMatchObject({ aud: [TARGET], resource: 'https://api.example' })
+      const two = { audience: [TARGET], resource: ['https://api.example', 'https://other.example'] }
+      const { access_token } = await behind(...two.resource).exchange({
+        ...two,
+        subject_token: subjectToken({ jti: 's2' }),
+      })
+      expect(said(access_token)).toMatchObject({ aud: [TARGET], resource: two.resource })
+    })
+
+    it('can be named alone where there is a default, and stands in no other output', async () => {
+      const resources = new Set(['https://api.example'])
+      const both = [
+        profile({ targets: { ...targets(), fallback: [TARGET], resources } }),
+        second({ targets: targets('https://x.example') }),
+      ]
+      const asking = (resource: string, jti: string) =>
+        world(both).exchange({ audience: [], resource: [resource], subject_token: subjectToken({ jti }) })
+      const behindDefault = said((await asking('https://api.example', 's3')).access_token)
+      expect(behindDefault).toMatchObject({ aud: [TARGET], resource: 'https://api.example' })
+      const target = said((await asking('https://x.example', 's4')).access_token)
+      expect(target).toMatchObject({ aud: ['https://x.example'] })
+      expect(target).not.toHaveProperty('resource')
+    })
+
+    it('is ambiguous where it is a target of another profile', async () => {
+      const resources = new Set(['https://api.example'])
+      const both = [
+        profile({ targets: { ...targets(), fallback: [TARGET], resources } }),
+        second({ targets: targets('https://api.example') }),
+      ]
+      const asking = world(both).exchange({ audience: [], resource: ['https://api.example'] })
+      await expect(asking).rejects.toThrow(refusal('ERR_PROFILE_AMBIGUOUS'))
+    })
+
+    it('IJ-07: is none that the profile does not list, and is no target', async () => {
+      const unknown = behind('https://api.example').exchange({ audience: [TARGET], resource: ['https://x.example'] })
+      await expect(unknown).rejects.toThrow(refusal('ERR_PROFILE_TARGET'))
+      const only = behind('https://api.example').exchange({ audience: [], resource: ['https://api.example'] })
+      await expect(only).rejects.toThrow(refusal('ERR_PROFILE_TARGET'))
+      const target = behind('https://api.example').exchange({ audience: [TARGET], resource: [TARGET] })
+      await expect(target).rejects.toThrow(refusal('ERR_PROFILE_TARGET'))
+    })
   })
 
   it('is anything where danger_any_target says so', async () => {

@@ -3,6 +3,7 @@ import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { map } from '../../src/core/value.ts'
 import { parseForm } from '../../src/gateway/form.ts'
 import { type RequestFacts, tokenRequest } from '../../src/gateway/request.ts'
+import { grants } from '../../src/grants/index.ts'
 
 const FACTS: RequestFacts = { id: 'r1', authorization: undefined, dpop: [], chain: undefined }
 
@@ -15,7 +16,7 @@ function read(parameters: Parameters = {}, facts: Partial<RequestFacts> = {}) {
   for (const [name, value] of Object.entries({ ...usual, ...parameters })) {
     for (const one of typeof value === 'string' ? [value] : (value ?? [])) form.append(name, one)
   }
-  return tokenRequest(parseForm(Buffer.from(form.toString())), { ...FACTS, ...facts })
+  return tokenRequest(parseForm(Buffer.from(form.toString())), { ...FACTS, ...facts }, grants)
 }
 
 const code = (name: string) => expect.objectContaining({ code: name })

@@ -71,13 +71,16 @@ export interface ExchangeParts {
   readonly maxLifetime?: number
   readonly presentedBy?: TokenAcceptance['presentedBy']
   readonly verify?: Exchange['verify']
+  /** What may be asked for, and the audience that it stands for. */
+  readonly allowed?: { readonly [request: string]: string }
 }
 
 /** An exchange as the stages see it: of what they do not look at there is nothing. */
 export function exchangeOf(parts: ExchangeParts = {}): Exchange {
   const { subject = verified(), actor, client = { id: 'orders', method: 'client_secret_basic' }, proofs = [] } = parts
   const request = { audience: [], resource: [], scope: undefined, subject_token: 'raw', ...parts.request } as unknown
-  const profile = { maxLifetime: parts.maxLifetime ?? 3600 } as unknown
+  const targets = { allowed: new Map(Object.entries(parts.allowed ?? {})) }
+  const profile = { maxLifetime: parts.maxLifetime ?? 3600, accepts: { targets } } as unknown
   return {
     id: 'exchange-1',
     now: NOW,
@@ -91,7 +94,7 @@ export function exchangeOf(parts: ExchangeParts = {}): Exchange {
   }
 }
 
-const CARRIED = ['sub', 'act', 'auth_time', 'acr', 'amr']
+const CARRIED = ['sub', 'act', 'trust_path', 'auth_time', 'acr', 'amr']
 
 /** The draft that the first stage gets for this exchange. */
 export function draftOf(

@@ -15,6 +15,7 @@ import type { TrustedIssuer } from '../../src/core/trust.ts'
 import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { map, type Value } from '../../src/core/value.ts'
 import { exchangeToken } from '../../src/exchange/exchange.ts'
+import { grants } from '../../src/grants/index.ts'
 import { setOf } from '../../src/profiles/set.ts'
 
 export const NOW = 1_800_000_000
@@ -189,6 +190,8 @@ export const acceptance = (differs: Partial<TokenAcceptance> = {}): TokenAccepta
   audience: [GATEWAY],
   clockSkew: 0,
   maxAge: undefined,
+  maxLifetime: undefined,
+  forClient: undefined,
   require: [],
   singleUse: false,
   presentedBy: 'holder',
@@ -218,6 +221,7 @@ export const setting = (members: Partial<Draft>): Step => stage((draft) => ({ ..
 
 export interface ProfileOptions extends WriterOptions {
   readonly name?: string
+  readonly grant?: string
   readonly clients?: readonly string[]
   readonly unauthenticated?: boolean
   readonly subject?: Partial<TokenAcceptance>
@@ -237,6 +241,7 @@ export const profile = (options: ProfileOptions = {}): Profile => ({
   description: undefined,
   digest: 'd1',
   accepts: {
+    grant: options.grant ?? TOKEN_EXCHANGE,
     clients: options.clients ?? ['orders'],
     subjectTokenAuthenticates: options.unauthenticated ?? false,
     subject: acceptance(options.subject),
@@ -359,6 +364,7 @@ export function world(profiles: Profile | readonly Profile[] = profile(), differ
     random: (bytes) => new Uint8Array(bytes),
     codecs: [plainCodec()],
     clientMethods: [fakeSecret, fakeAssertion],
+    grants,
     proofMethods: fakeProofs,
     proofAlgorithms: ['ES256'],
     clients: { find: (id) => clients.get(id) },

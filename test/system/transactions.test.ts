@@ -177,7 +177,7 @@ describe('inbound mail (b)', () => {
     await refused(mail({}, { iat: undefined }), 'ERR_PROFILE_REQUIRED', 'invalid_request')
     await refused(mail({}, { exp: undefined }), 'ERR_TOKEN_NO_EXPIRY', 'invalid_request')
     await refused(mail({}, { iat: NOW + 31 }), 'ERR_TOKEN_NOT_YET_VALID', 'invalid_request')
-    await refused(mail({}, { exp: NOW + 331 }), 'ERR_TOKEN_CLAIM', 'invalid_request', { claim: 'exp' })
+    await refused(mail({}, { exp: NOW + 331 }), 'ERR_TOKEN_LIFETIME', 'invalid_request')
     await expect(mail({}, { exp: NOW + 330 })).resolves.toBeDefined()
     const token = await world.signs('mail-in', { sub: 'user/7733' })
     await mail({ token })

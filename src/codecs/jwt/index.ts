@@ -1,7 +1,7 @@
 import type { Codec } from '../../core/codec.ts'
 import { headerReader } from '../../wire/jws.ts'
 import { encodings } from './encodings.ts'
-import { kinds } from './kinds.ts'
+import { kindNamed, kinds } from './kinds.ts'
 import { parse, types } from './read.ts'
 import { prepare } from './write.ts'
 
@@ -17,6 +17,7 @@ export function jwt(): Codec {
     format: 'jwt',
     tokenTypes: types,
     kinds,
+    kindRules: (kind) => kindNamed(kind).rules,
     encodings,
     timeless: true,
     parse: (envelope) => parse(envelope, headers),

@@ -1,3 +1,4 @@
+import type { KindRules } from '../../core/codec.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { Draft, TokenType } from '../../core/token.ts'
 import type { TrustedIssuer } from '../../core/trust.ts'
@@ -11,6 +12,10 @@ export interface Kind {
   /** Has the compact form only, as all that RFC 7519 calls a JWT; the rest is taken and given in JSON as well. */
   readonly compactOnly: boolean
   readonly accessToken: boolean
+  /** An authorization grant for another authorization server (RFC 7523 §2.1). */
+  readonly grant: boolean
+  /** What only its receiver can check. */
+  readonly rules: KindRules
   /** Names of the algorithms that it may be signed with; `undefined`: any. */
   readonly algorithms: readonly string[] | undefined
   /** Members that its header may have; `undefined`: any. */
@@ -37,6 +42,8 @@ export const PLAIN: Kind = {
   typ: 'JWT',
   compactOnly: false,
   accessToken: false,
+  grant: false,
+  rules: {},
   algorithms: undefined,
   members: undefined,
   byIssuer: true,

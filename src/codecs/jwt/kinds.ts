@@ -2,10 +2,17 @@ import { FORMER_TRANSACTION_TOKEN, TRANSACTION_TOKEN } from '../../core/acceptan
 import type { Algorithm } from '../../core/algorithms.ts'
 import { DragomanError } from '../../core/errors.ts'
 import { parseSpiffeId } from '../../core/spiffe.ts'
+import type { Draft } from '../../core/token.ts'
+import { tokenTypes } from '../../core/types.ts'
 import type { Value } from '../../core/value.ts'
 import type { JwsHeader } from '../../wire/jws.ts'
 import { isName, type Kind, kindOf, PLAIN, required } from './kind.ts'
+import type { ClaimsSet } from './read-claims.ts'
 import { FORMER_TXN_TOKEN, TXN_TOKEN } from './transaction-token.ts'
+
+const typed = (kind: string) => (typ: string | undefined) => {
+  if (kindOf(typ) !== kind) throw new DragomanError('ERR_TOKEN_KIND', { detail: { expected: kind } })
+}
 
 /** RFC 9068 */
 const ACCESS_TOKEN: Kind = {
@@ -13,9 +20,8 @@ const ACCESS_TOKEN: Kind = {
   typ: 'at+jwt',
   compactOnly: true,
   accessToken: true,
-  assertTyp(typ) {
-    if (kindOf(typ) !== 'at+jwt') throw new DragomanError('ERR_TOKEN_KIND', { detail: { expected: 'at+jwt' } })
-  },
+  tokenType: tokenTypes.accessToken,
+  assertTyp: typed('at+jwt'),
   // §2.2; `iss` is how the token's keys were found.
   assertClaims({ claims, validity, id }) {
     const missing =
@@ -34,6 +40,57 @@ const ACCESS_TOKEN: Kind = {
       (validity.expiresAt === undefined ? 'exp' : undefined)
     if (missing !== undefined) throw required(missing, 'RFC 9068 section 2.2')
   },
+}
+
+/** Of what is redeemed once, at one server: which, until when, and by which name it is known again. */
+function assertGrant({ claims, validity, id }: ClaimsSet, named: readonly string[], rule: string): void {
+  const missing =
+    named.find((claim) => !isName(claims[claim])) ??
+    (validity.issuedAt === undefined ? 'iat' : undefined) ??
+    (validity.expiresAt === undefined ? 'exp' : undefined) ??
+    (id === undefined ? 'jti' : undefined)
+  if (missing !== undefined) throw required(missing, rule)
+  if (validity.audience.length === 1) return
+  throw new DragomanError('ERR_TOKEN_AUDIENCE', { detail: { expected: 'one authorization server alone', rule } })
+}
+
+function assertGrantDraft({ claims, validity }: Draft, named: readonly string[], rule: string): void {
+  const missing =
+    named.find((claim) => !isName(claims[claim])) ?? (validity.expiresAt === undefined ? 'exp' : undefined)
+  if (missing !== undefined) throw required(missing, rule)
+  if (validity.audience.length !== 1) throw new DragomanError('ERR_PROFILE_TARGET_COUNT')
+}
+
+const CHAINING = 'identity chaining section 2.3.3'
+
+/**
+ * draft-ietf-oauth-identity-chaining: a grant for the authorization server of another domain. The draft registers no
+ * type; this one tells it from an access token and an ID token of the same issuer.
+ */
+const GRANT: Kind = {
+  ...PLAIN,
+  typ: 'authorization-grant+jwt',
+  compactOnly: true,
+  grant: true,
+  rules: { foreign: true },
+  singleAudience: true,
+  assertTyp: typed('authorization-grant+jwt'),
+  assertClaims: (set) => assertGrant(set, ['sub'], CHAINING),
+  assertDraft: (draft) => assertGrantDraft(draft, ['sub'], CHAINING),
+}
+
+const ID_JAG_CLAIMS = 'ID-JAG section 3.1'
+
+/** draft-ietf-oauth-identity-assertion-authz-grant: an identity assertion JWT authorization grant. */
+const ID_JAG: Kind = {
+  ...GRANT,
+  typ: 'oauth-id-jag+jwt',
+  tokenType: tokenTypes.idJag,
+  // §4.4.1
+  rules: { foreign: true, audience: 'issuer', client: 'client_id' },
+  assertTyp: typed('oauth-id-jag+jwt'),
+  assertClaims: (set) => assertGrant(set, ['sub', 'client_id'], ID_JAG_CLAIMS),
+  assertDraft: (draft) => assertGrantDraft(draft, ['sub', 'client_id'], ID_JAG_CLAIMS),
 }
 
 const SVID_TYPES: ReadonlySet<string | undefined> = new Set([undefined, 'JWT', 'JOSE'])
@@ -84,6 +141,8 @@ const NAMED: ReadonlyMap<string, Kind> = new Map([
   ['jwt', PLAIN],
   ['at+jwt', ACCESS_TOKEN],
   ['jwt-svid', JWT_SVID],
+  ['authorization-grant+jwt', GRANT],
+  ['oauth-id-jag+jwt', ID_JAG],
   [TRANSACTION_TOKEN, TXN_TOKEN],
 ])
 

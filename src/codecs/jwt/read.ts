@@ -28,12 +28,15 @@ export const types = [
 
 const MINE: ReadonlySet<string> = new Set(types)
 
+/** RFC 7523 §2: an assertion is one JWT, by the letter. */
+const COMPACT_ONLY: ReadonlySet<Envelope['role']> = new Set(['client', 'grant'])
+
 /**
  * Reads a signed JWT (RFC 7519).
  *
  * Checks form: sizes, encoding, header and claims as JSON, nothing named twice, an algorithm that we know. See the
- * parts: `wire/jws.ts`, `wire/json.ts`. The JSON serialization is taken as well, except from clients, whose assertions
- * are JWTs by the letter. Encrypted tokens are refused.
+ * parts: `wire/jws.ts`, `wire/json.ts`. The JSON serialization is taken as well, except where it is an assertion
+ * (RFC 7523). Encrypted tokens are refused.
  *
  * @throws {@link DragomanError} `ERR_TOKEN_*`
  */
@@ -41,7 +44,7 @@ export function parse(envelope: Envelope, headers: HeaderReader): Unverified | u
   if (!MINE.has(envelope.type)) return undefined
   if (envelope.type === tokenTypes.unsignedJson) return parseUnsigned(envelope)
   const compact = !envelope.raw.startsWith('{')
-  if (!compact && envelope.role === 'client') throw notCompact()
+  if (!compact && COMPACT_ONLY.has(envelope.role)) throw notCompact()
   const jws = compact ? parseCompact(envelope.raw, { headers }) : parseJsonJws(envelope.raw, { headers })
   const { algorithm, kid } = jws.header
   if (algorithm === undefined) throw new DragomanError('ERR_TOKEN_ALGORITHM', { detail: { expected: 'one we know' } })

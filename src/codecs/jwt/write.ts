@@ -32,6 +32,7 @@ export function prepare(rendering: Rendering): Writer {
   return {
     tokenType,
     usage,
+    grant: kind.grant,
     singleAudience: kind.singleAudience,
     needsKey: false,
     frozen: kind.frozen,
