@@ -19,10 +19,10 @@ const HELD_APART: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'ia
  *
  * Lifetime: not beyond the earliest of every token that was verified, signing key and the profile's ceiling; not before
  * their start. Audience: only what the request asked for, as the profile translates it, and never none; likewise what was
- * asked for behind it. Scope: only what
- * the subject token has, where it has any, and what was asked for, where something was. `act`: the history that came in
- * stands in what goes out, unchanged, as does `trust_path`, and an actor token leaves its mark. `cnf`: what came in bound, or with a DPoP proof
- * (RFC 9449 §5), goes out bound, and to nothing but keys that were proved.
+ * asked for behind it. Scope: only what the subject token has, where it has any, and what was asked for, where something
+ * was. `act`: the history that came in stands in what goes out, unchanged, as does `trust_path`, and an actor token leaves
+ * its mark. `cnf`: what came in bound, or with a DPoP proof (RFC 9449 §5), goes out bound, and to nothing but keys that
+ * were proved.
  * Each rule gives way to one `danger_` option and to nothing else.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_WIDER`, `detail.rule` naming the option; `ERR_TOKEN_ACT` for an `act` that is
