@@ -30,6 +30,7 @@ export interface AcceptanceOptions {
   readonly max_age?: number
   readonly max_lifetime?: number
   readonly for_client?: string
+  readonly limited_by?: string
   readonly require?: readonly string[]
   readonly single_use?: boolean
   readonly presented_by?: 'holder' | 'audience'
@@ -106,6 +107,7 @@ export function tokenAcceptance(
     maxAge: options.max_age ?? (own ? SELF_SIGNED_MAX_AGE : undefined),
     maxLifetime: options.max_lifetime ?? grant.maxLifetime ?? (own ? SELF_SIGNED_MAX_LIFETIME : undefined),
     forClient,
+    limitedBy: options.limited_by ?? kind.limit,
     require: options.require ?? [],
     singleUse: options.single_use ?? grant.singleUse ?? own,
     presentedBy: options.presented_by ?? 'holder',
@@ -235,6 +237,12 @@ export const acceptanceSchema = {
       minLength: 1,
       description:
         'The claim that names the client which may present it, such as `client_id`, or `aud` of an ID token: it must be the one that has authenticated. Default: not asked for; `client_id` of an ID-JAG.',
+    },
+    limited_by: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'The claim that names what it may be used for, in the words of requests: other targets refuse, and a default is cut to it; a token without the claim is limited by nothing. Default: not looked at; `resource` of an ID-JAG.',
     },
     require: names('Names of claims that must be there.'),
     single_use: {

@@ -37,6 +37,8 @@ export interface KindRules {
   readonly audience?: 'issuer' | undefined
   /** The claim that names the client which may present them. */
   readonly client?: string | undefined
+  /** The claim that names what they may be used for. */
+  readonly limit?: string | undefined
   /** They are made for another gateway than the one that makes them. */
   readonly foreign?: boolean | undefined
 }

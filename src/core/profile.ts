@@ -21,6 +21,8 @@ export interface TokenAcceptance {
   readonly maxLifetime: number | undefined
   /** The claim that names the client which may present it; `undefined`: any client that the profile names. */
   readonly forClient: string | undefined
+  /** The claim that names the targets it may be used for; `undefined`: none does. */
+  readonly limitedBy: string | undefined
   /** Claims that must be there. */
   readonly require: readonly string[]
   /** Each token is taken once, until it expires. */

@@ -11,7 +11,7 @@ import { authenticate, clientOf } from './authenticate.ts'
 import { type Bounds, startDraft } from './draft.ts'
 import { assertKept, ledgerOf } from './ledger.ts'
 import { run } from './run.ts'
-import { audienceFor, select, targetsOf } from './select.ts'
+import { audienceFor, audienceWithin, select, targetsOf } from './select.ts'
 import { leave, startTrail, type Trail } from './trail.ts'
 import { transactionOf } from './transaction.ts'
 import { assertFirstUse, orUnavailable, startUses, type Uses } from './uses.ts'
@@ -96,8 +96,14 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   const exchange: Exchange = { id: request.id, now, request, profile, ...parties, transaction, verify }
   const signer = await step(trail, 'key', () => signerOf(profile, services))
   trail.signer = signer
-  const bounds: Bounds = { audience, ceiling: profile.writer.ceiling(signer), inputs }
-  const start = await step(trail, 'draft', () => startDraft(exchange, bounds))
+  const [bounds, start] = await step(trail, 'draft', () => {
+    const reach: Bounds = {
+      audience: audienceWithin(audience, exchange),
+      ceiling: profile.writer.ceiling(signer),
+      inputs,
+    }
+    return [reach, startDraft(exchange, reach)] as const
+  })
   const draft = await run(start, exchange, trail)
   trail.draft = draft
   await step(trail, 'never wider', () => assertNotWider(draft, exchange, bounds))

@@ -1,9 +1,10 @@
 import type { Client } from '../core/client.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { DragomanError } from '../core/errors.ts'
-import type { TokenRequest } from '../core/exchange.ts'
+import type { Exchange, TokenRequest } from '../core/exchange.ts'
 import type { Profile, ProfileSet, Targets } from '../core/profile.ts'
 import type { TokenType, Verified } from '../core/token.ts'
+import { isList, type Value } from '../core/value.ts'
 
 /**
  * The one profile that serves this request.
@@ -102,6 +103,38 @@ export function audienceFor(profile: Profile, targets: readonly string[]): reado
     throw new DragomanError('ERR_PROFILE_TARGET_COUNT', { detail: { expected: 'one target', actual: audience.length } })
   }
   return Object.freeze(audience)
+}
+
+/**
+ * Of the audience, what the subject token may be used for, where its profile has a claim that says so
+ * (draft-ietf-oauth-identity-assertion-authz-grant §4.4.1). Only a default is cut: what was asked for and is not named
+ * refuses.
+ *
+ * @throws {@link DragomanError} `ERR_PROFILE_TARGET`; `ERR_TOKEN_CLAIM` for a claim that names nothing
+ */
+export function audienceWithin(
+  audience: readonly string[],
+  { subject, request, profile }: Pick<Exchange, 'subject' | 'request' | 'profile'>,
+): readonly string[] {
+  const { limitedBy } = profile.accepts.subject
+  const value = limitedBy === undefined ? undefined : subject.claims[limitedBy]
+  if (limitedBy === undefined || value === undefined) return audience
+  const { allowed } = profile.accepts.targets
+  const named = new Set(textsIn(value, limitedBy).map((target) => allowed.get(target) ?? target))
+  const within = audience.filter((target) => named.has(target))
+  const asked = request.audience.length + request.resource.length > 0
+  if (within.length === 0 || (asked && within.length < audience.length)) {
+    throw new DragomanError('ERR_PROFILE_TARGET', {
+      detail: { expected: `targets that ${limitedBy} of the token names` },
+    })
+  }
+  return Object.freeze(within)
+}
+
+function textsIn(value: Value, claim: string): readonly string[] {
+  const list = isList(value) ? value : [value]
+  if (list.every((item) => typeof item === 'string')) return list
+  throw new DragomanError('ERR_TOKEN_CLAIM', { detail: { claim, expected: 'text, or a list of text' } })
 }
 
 function selectByActor(profiles: readonly Profile[], request: TokenRequest): Candidates {

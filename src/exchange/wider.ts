@@ -6,7 +6,7 @@ import { goesOn, PATH_CLAIM, pathIn } from '../core/path.ts'
 import type { Danger } from '../core/profile.ts'
 import type { ScopeTable } from '../core/stage.ts'
 import type { Confirmation, Draft } from '../core/token.ts'
-import { sameValue, type Value } from '../core/value.ts'
+import { isList, sameValue, type Value } from '../core/value.ts'
 import type { Bounds } from './draft.ts'
 import { assertFrozen } from './frozen.ts'
 import { assertCarriesNone } from './presented.ts'
@@ -21,10 +21,11 @@ const HELD_APART: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'ia
  * Refuses a draft that reaches further than what it was made from. Once, after the stages, whatever they were.
  *
  * Lifetime: not beyond the earliest of every token that was verified, signing key and the profile's ceiling; not before
- * their start. Audience: only what the request asked for, as the profile translates it, and never none. Scope: only what
- * the subject token has, where it has any, and what was asked for, where something was. `act`: the history that came in
- * stands in what goes out, unchanged, as does `trust_path`, and an actor token leaves its mark. `cnf`: what came in bound, or with a DPoP proof
- * (RFC 9449 §5), goes out bound, and to nothing but keys that were proved.
+ * their start. Audience: only what the request asked for, as the profile translates it, and never none; likewise what was
+ * asked for behind it. Scope: only what the subject token has, where it has any, and what was asked for, where something
+ * was. `act`: the history that came in stands in what goes out, unchanged, as does `trust_path`, and an actor token leaves
+ * its mark. `cnf`: what came in bound, or with a DPoP proof (RFC 9449 §5), goes out bound, and to nothing but keys that
+ * were proved.
  * A replacement says what the token it replaces says, and a transaction token no more than its row lets it: no option lifts
  * these. Each other rule gives way to one `danger_` option and to nothing else.
  *
@@ -85,6 +86,7 @@ function assertReach(draft: Draft, exchange: Exchange, { audience }: Bounds): vo
   if (validity.audience.length === 0 || validity.audience.some((value) => !audience.includes(value))) {
     refuse('targets', 'an audience that was asked for')
   }
+  if (!resourcesHeld(draft, exchange)) refuse('targets', 'in the claim resource what was asked for behind the target')
   if (!scopeHeld(draft, exchange)) {
     refuseUnless(exchange, 'danger_widen_scope', 'only scope that the subject token has and that was asked for')
   }
@@ -95,6 +97,15 @@ function assertReach(draft: Draft, exchange: Exchange, { audience }: Bounds): vo
   if (claims['client_id'] !== undefined && !namesClient(claims['client_id'], exchange)) {
     refuse('reserved', 'client_id: the client that asks (RFC 8693 section 4.3)')
   }
+}
+
+/** Where `resource` is behind the target, it restricts what the output is for: no stage takes it away, or adds to it. */
+function resourcesHeld({ claims }: Draft, { request, profile }: Exchange): boolean {
+  if (profile.accepts.targets.resources === undefined) return true
+  const { resource } = claims
+  if (resource === undefined) return request.resource.length === 0
+  const named = isList(resource) ? resource : [resource]
+  return named.length > 0 && named.every((name) => typeof name === 'string' && request.resource.includes(name))
 }
 
 /** In an access token, by its id here; in what is for another authorization server, by the name that the profile has. */

@@ -3,9 +3,8 @@ import type { Exchange } from '../core/exchange.ts'
 import type { Stage } from '../core/stage.ts'
 import type { Draft } from '../core/token.ts'
 import { lifetimeOf } from '../core/transaction.ts'
-import { isList, type Value } from '../core/value.ts'
 import { wrongOption } from './options.ts'
-import { claimName, danger, scopeName, scopeNames } from './schema.ts'
+import { danger, scopeName, scopeNames } from './schema.ts'
 import { type ScopeOptions, scopeIn } from './scope.ts'
 
 export interface ValidityOptions {
@@ -13,7 +12,7 @@ export interface ValidityOptions {
   readonly danger_outlive_subject?: true
   readonly not_before?: 'keep' | 'now'
   readonly danger_start_earlier?: true
-  readonly audience?: { readonly from: 'request' | 'subject'; readonly claim?: string }
+  readonly audience?: { readonly from: 'request' | 'subject' }
   readonly max_audiences?: number
   readonly scope?: ScopeOptions
 }
@@ -59,11 +58,6 @@ export const validity: Stage<ValidityOptions> = {
             description:
               'Whatever was asked for and `accept.targets` allows; or, of that, only what is in the audience of the `subject` token: anything else refuses.',
           },
-          claim: {
-            ...claimName,
-            description:
-              'With `from: subject`: the claim that names the targets instead, such as `resource` of an ID-JAG. Where nothing was asked for, the default is cut to it; a token without it narrows nothing.',
-          },
         },
       },
       max_audiences: { type: 'integer', minimum: 1, description: 'Most targets at a time.' },
@@ -99,17 +93,13 @@ export const validity: Stage<ValidityOptions> = {
     if (options.danger_start_earlier && options.not_before !== 'now') {
       throw wrongOption('danger_start_earlier', '`not_before: now` with it')
     }
-    if (audience?.claim !== undefined && audience.from !== 'subject') {
-      throw wrongOption('audience.claim', '`from: subject` with it')
-    }
     const narrowScope = scope === undefined ? undefined : scopeIn(scope)
     return {
       scopes: narrowScope?.table,
       transform(draft, exchange) {
-        if (audience?.from === 'subject' && audience.claim === undefined) assertInSubjectAudience(draft, exchange)
-        const reaching = audience?.claim === undefined ? draft : withinClaim(draft, exchange, audience.claim)
-        if (max_audiences !== undefined) assertCount(reaching, max_audiences)
-        const timed = withTimes(reaching, exchange, options)
+        if (audience?.from === 'subject') assertInSubjectAudience(draft, exchange)
+        if (max_audiences !== undefined) assertCount(draft, max_audiences)
+        const timed = withTimes(draft, exchange, options)
         return narrowScope === undefined ? timed : narrowScope.narrow(timed, exchange)
       },
     }
@@ -151,27 +141,6 @@ function assertInSubjectAudience(draft: Draft, { subject }: Exchange): void {
   throw new DragomanError('ERR_PROFILE_TARGET', {
     detail: { expected: 'targets in the audience of the subject token' },
   })
-}
-
-/** The output is for what a claim of the subject token names, in the words of requests, and for nobody else. */
-function withinClaim(draft: Draft, { subject, request, profile }: Exchange, claim: string): Draft {
-  const value = subject.claims[claim]
-  if (value === undefined) return draft
-  const { allowed } = profile.accepts.targets
-  const named = new Set(textsIn(value, claim).map((target) => allowed.get(target) ?? target))
-  const { audience } = draft.validity
-  const within = audience.filter((target) => named.has(target))
-  const asked = request.audience.length + request.resource.length > 0
-  if (within.length === 0 || (asked && within.length < audience.length)) {
-    throw new DragomanError('ERR_PROFILE_TARGET', { detail: { expected: `targets that ${claim} of the token names` } })
-  }
-  return within.length === audience.length ? draft : { ...draft, validity: { ...draft.validity, audience: within } }
-}
-
-function textsIn(value: Value, claim: string): readonly string[] {
-  const list = isList(value) ? value : [value]
-  if (list.every((item) => typeof item === 'string')) return list
-  throw new DragomanError('ERR_TOKEN_CLAIM', { detail: { claim, expected: 'text, or a list of text' } })
 }
 
 function assertCount({ validity }: Draft, most: number): void {

@@ -27,6 +27,7 @@ describe('acceptance', () => {
       maxAge: undefined,
       maxLifetime: undefined,
       forClient: undefined,
+      limitedBy: undefined,
       require: [],
       singleUse: false,
       presentedBy: 'holder',
@@ -47,6 +48,7 @@ describe('acceptance', () => {
       max_age: 60,
       max_lifetime: 600,
       for_client: 'azp',
+      limited_by: 'resource',
       require: ['email'],
       single_use: true,
       presented_by: 'audience',
@@ -65,6 +67,7 @@ describe('acceptance', () => {
       maxAge: 60,
       maxLifetime: 600,
       forClient: 'azp',
+      limitedBy: 'resource',
       require: ['email'],
       singleUse: true,
       presentedBy: 'audience',
@@ -102,8 +105,12 @@ describe('acceptance', () => {
     const read = (options: Partial<AcceptanceOptions>) =>
       tokenAcceptance({ format: 'jwt', issuers, ...options }, { ...acceptanceDefaults, kindRules }, 'accept.subject')
     const both = ['https://gw.example', 'https://gw.example/token']
-    expect(read({ kind: 'oauth-id-jag+jwt' })).toMatchObject({ audience: [both[0]], forClient: 'client_id' })
-    expect(read({ kind: 'authorization-grant+jwt' })).toMatchObject({ audience: both, forClient: undefined })
+    expect(read({ kind: 'oauth-id-jag+jwt' })).toMatchObject({
+      ...{ audience: [both[0]], forClient: 'client_id', limitedBy: 'resource' },
+    })
+    expect(read({ kind: 'authorization-grant+jwt' })).toMatchObject({
+      ...{ audience: both, forClient: undefined, limitedBy: undefined },
+    })
     expect(read({ kind: 'oauth-id-jag+jwt', audience: ['urn:us'] }).audience).toEqual(['urn:us'])
     const own = code('ERR_PROFILE_OPTION', { path: 'accept.subject.issuers[1]', expected: expect.any(String) })
     for (const kind of ['authorization-grant+jwt', 'oauth-id-jag+jwt']) {

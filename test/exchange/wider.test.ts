@@ -16,6 +16,7 @@ import {
   stage,
   subjectToken,
   TARGET,
+  targets,
   trusted,
   trustOf,
   world,
@@ -360,6 +361,33 @@ describe('client_id', () => {
     await passes({ ...named, profile: { usage: 'N_A' } })
     await refuses({ ...named, dangers: ALL }, 'reserved')
     await refuses({ ...named, claims: { client_id: 'x' }, profile: { usage: 'N_A' }, dangers: ALL }, 'reserved')
+  })
+})
+
+describe('what is behind the target', () => {
+  const [api, other] = ['https://api.example', 'https://other.example']
+  const behind = { targets: { ...targets(TARGET), resources: new Set([api, other]) } }
+  const asking = (...resource: readonly string[]): Case => ({ profile: behind, request: { resource } })
+
+  it('IJ-07: is what was asked for, or less', async () => {
+    await passes(asking(api, other))
+    await passes({ ...asking(api, other), claims: { resource: other } })
+    await passes(asking())
+  })
+
+  it.each<[string, Value | undefined]>([
+    ['left out', undefined],
+    ['added to', [api, other]],
+    ['another', other],
+    ['emptied', []],
+    ['no text', [1]],
+  ])('is not %s, whatever is allowed', (_, resource) =>
+    refuses({ ...asking(api), dangers: ALL, claims: { resource } }, 'targets'),
+  )
+
+  it('is not made up where nothing was asked for', async () => {
+    await refuses({ ...asking(), dangers: ALL, claims: { resource: api } }, 'targets')
+    await passes({ claims: { resource: api } })
   })
 })
 

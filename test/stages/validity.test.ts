@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Value } from '../../src/core/value.ts'
 import { type ValidityOptions, validity } from '../../src/stages/validity.ts'
 import { code, NOW, prepared, runStage, type StageParts, verified } from '../support/exchange.ts'
 
@@ -101,44 +100,6 @@ describe('validity: times', () => {
       }),
       { numRuns },
     )
-  })
-})
-
-describe('validity: audience, by a claim', () => {
-  const [a, b] = ['https://a.example', 'https://b.example']
-  const options: ValidityOptions = { audience: { from: 'subject', claim: 'resource' } }
-  const naming = (resource?: Value) => verified({ claims: resource === undefined ? {} : { resource } })
-  const audienceOf = async (subject = naming(), parts: StageParts = {}) =>
-    (await run(options, { subject, audience: [a, b], ...parts })).audience
-  const target = code('ERR_PROFILE_TARGET')
-
-  it('IJ-36: cuts the default to what the token names', async () => {
-    expect(await audienceOf(naming(a))).toEqual([a])
-    expect(await audienceOf(naming([b, a, 'https://c.example']))).toEqual([a, b])
-    await expect(audienceOf(naming('https://c.example'))).rejects.toThrow(target)
-    await expect(audienceOf(naming([]))).rejects.toThrow(target)
-  })
-
-  it('IJ-36: refuses a target that was asked for and is not named', async () => {
-    const request = { resource: [a, b] }
-    expect(await audienceOf(naming([a, b]), { request })).toEqual([a, b])
-    await expect(audienceOf(naming(a), { request })).rejects.toThrow(target)
-    expect(await audienceOf(naming([a, b]), { request: { audience: [a] }, audience: [a] })).toEqual([a])
-  })
-
-  it('narrows nothing where the token names nothing', async () => expect(await audienceOf()).toEqual([a, b]))
-
-  it('reads the claim in the words of requests', async () => {
-    expect(await audienceOf(naming('urn:a'), { allowed: { 'urn:a': a } })).toEqual([a])
-  })
-
-  it.each<[Value]>([[1], [[a, 1]], [null], [{ a: 1 }]])('does not guess what %j names', async (resource) => {
-    await expect(audienceOf(naming(resource))).rejects.toThrow(code('ERR_TOKEN_CLAIM', { claim: 'resource' }))
-  })
-
-  it('goes with `from: subject` alone', () => {
-    const wrong: ValidityOptions = { audience: { from: 'request', claim: 'resource' } }
-    load(wrong).toThrow(code('ERR_PROFILE_OPTION', { path: 'audience.claim' }))
   })
 })
 

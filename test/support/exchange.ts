@@ -71,16 +71,13 @@ export interface ExchangeParts {
   readonly maxLifetime?: number
   readonly presentedBy?: TokenAcceptance['presentedBy']
   readonly verify?: Exchange['verify']
-  /** What may be asked for, and the audience that it stands for. */
-  readonly allowed?: { readonly [request: string]: string }
 }
 
 /** An exchange as the stages see it: of what they do not look at there is nothing. */
 export function exchangeOf(parts: ExchangeParts = {}): Exchange {
   const { subject = verified(), actor, client = { id: 'orders', method: 'client_secret_basic' }, proofs = [] } = parts
   const request = { audience: [], resource: [], scope: undefined, subject_token: 'raw', ...parts.request } as unknown
-  const targets = { allowed: new Map(Object.entries(parts.allowed ?? {})) }
-  const profile = { maxLifetime: parts.maxLifetime ?? 3600, accepts: { targets } } as unknown
+  const profile = { maxLifetime: parts.maxLifetime ?? 3600 } as unknown
   return {
     id: 'exchange-1',
     now: NOW,

@@ -192,6 +192,7 @@ export const acceptance = (differs: Partial<TokenAcceptance> = {}): TokenAccepta
   maxAge: undefined,
   maxLifetime: undefined,
   forClient: undefined,
+  limitedBy: undefined,
   require: [],
   singleUse: false,
   presentedBy: 'holder',

@@ -87,7 +87,7 @@ const ID_JAG: Kind = {
   typ: 'oauth-id-jag+jwt',
   tokenType: tokenTypes.idJag,
   // §4.4.1
-  rules: { foreign: true, audience: 'issuer', client: 'client_id' },
+  rules: { foreign: true, audience: 'issuer', client: 'client_id', limit: 'resource' },
   assertTyp: typed('oauth-id-jag+jwt'),
   assertClaims: (set) => assertGrant(set, ['sub', 'client_id'], ID_JAG_CLAIMS),
   assertDraft: (draft) => assertGrantDraft(draft, ['sub', 'client_id'], ID_JAG_CLAIMS),
