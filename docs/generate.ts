@@ -140,10 +140,13 @@ function rowsOf(
     const row = `| \`${path}\`${must} | ${cell(kindOfValue(schema))} | ${cell(text)} |`
     const inner = schema.properties ?? objectIn(schema)?.properties ?? {}
     const items = schema.items?.properties ?? objectIn(schema.items)?.properties ?? {}
+    const any = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined
+    const named = any?.properties ? any : objectIn(any)
     return [
       row,
       ...rowsOf(inner, schema.required ?? [], `${path}.`),
       ...rowsOf(items, schema.items?.required ?? [], `${path}[].`),
+      ...rowsOf(named?.properties ?? {}, named?.required ?? [], `${path}.*.`),
     ]
   })
 }
@@ -157,6 +160,7 @@ function kindOfValue(schema: Schema): string {
   if (schema.enum)
     return schema.enum.length > 8 ? 'one of a list' : schema.enum.map((value) => `\`${String(value)}\``).join(', ')
   if (schema.anyOf) return [...new Set(schema.anyOf.map(kindOfValue))].join(' or ')
+  if (Array.isArray(schema.type)) return schema.type.map((type) => kindOfValue({ ...schema, type })).join(' or ')
   if (schema.type === 'array') return `list of ${schema.items ? kindOfValue(schema.items) : 'values'}`
   if (schema.type === 'object') return 'map'
   if (schema.type === 'string') return 'text'

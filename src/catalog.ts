@@ -3,6 +3,7 @@ import { codecs } from './codecs/index.ts'
 import type { X509Options } from './codecs/x509/index.ts'
 import type { Catalog } from './core/catalog.ts'
 import { compileExpression } from './expressions/cel.ts'
+import { grants } from './grants/index.ts'
 import { type Nonces, proofMethodsWith } from './proofs/index.ts'
 import { stages } from './stages/index.ts'
 
@@ -13,6 +14,7 @@ import { stages } from './stages/index.ts'
 export const builtin = ({ nonces, x509 }: { nonces?: Nonces | undefined; x509?: X509Options } = {}): Catalog => ({
   codecs: codecs(x509),
   stages,
+  grants,
   clientMethods: clientMethods(),
   proofMethods: proofMethodsWith({ nonces }),
   expression: compileExpression,
@@ -22,6 +24,7 @@ export const builtin = ({ nonces, x509 }: { nonces?: Nonces | undefined; x509?: 
 export const extended = (catalog: Catalog, more: Partial<Catalog>): Catalog => ({
   codecs: [...catalog.codecs, ...(more.codecs ?? [])],
   stages: [...catalog.stages, ...(more.stages ?? [])],
+  grants: [...catalog.grants, ...(more.grants ?? [])],
   clientMethods: [...catalog.clientMethods, ...(more.clientMethods ?? [])],
   proofMethods: [...catalog.proofMethods, ...(more.proofMethods ?? [])],
   expression: more.expression ?? catalog.expression,

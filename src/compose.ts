@@ -137,7 +137,7 @@ type Made = ReturnType<typeof newCarry>
 
 /**
  * Makes a gateway of a configuration, checked whole: what is wrong in it, or in a profile, is thrown here and never met by
- * a request. Codecs, stages, client methods and proofs of your own go into `options`, beside the built-in ones.
+ * a request. Codecs, stages, grants, client methods and proofs of your own go into `options`, beside the built-in ones.
  *
  * @throws {@link DragomanError} naming file, line, column and what would be right
  */

@@ -13,6 +13,7 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   stages: ['core'],
   expressions: ['core'],
   trust: ['core', 'wire'],
+  grants: ['core'],
   clients: ['core', 'wire'],
   proofs: ['core', 'wire'],
   keys: ['core', 'wire'],

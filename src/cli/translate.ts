@@ -8,8 +8,9 @@ import { DragomanError } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
-import { TOKEN_EXCHANGE } from '../core/types.ts'
+import type { ValueMap } from '../core/value.ts'
 import { exchangeToken } from '../exchange/exchange.ts'
+import { parseJsonObject } from '../wire/json.ts'
 import { publicKey } from '../wire/jwk.ts'
 import { type Command, exit, UsageError } from './io.ts'
 import { showRecord } from './show.ts'
@@ -17,9 +18,12 @@ import { showRecord } from './show.ts'
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
   profile: { type: 'string', short: 'p' },
+  client: { type: 'string' },
   type: { type: 'string' },
   audience: { type: 'string', multiple: true },
   scope: { type: 'string' },
+  context: { type: 'string' },
+  details: { type: 'string' },
   actor: { type: 'string' },
   csr: { type: 'string' },
   key: { type: 'string' },
@@ -37,9 +41,12 @@ export const translateCommand: Command = {
   options: [
     ['--config FILE', 'the configuration'],
     ['--profile NAME', 'the profile to run'],
+    ['--client ID', 'who asks (default: the first client that the profile names)'],
     ['--type URI', 'the type of the token (default: the first that the profile takes)'],
     ['--audience VALUE', 'a target; may be repeated (default: the first that the profile allows)'],
     ['--scope SCOPE', 'the scope asked for'],
+    ['--context JSON', '`request_context`: what is told of the surroundings of the call'],
+    ['--details JSON', '`request_details`: what is told of the call'],
     ['--actor FILE', 'an actor token'],
     ['--csr FILE', 'a certification request (PEM), for a profile that issues certificates'],
     ['--key FILE', 'a private key (PEM): proves possession as the holder of a bound token would'],
@@ -66,7 +73,11 @@ export const translateCommand: Command = {
     }
     const token = (await io.input()).trim()
     if (token === '') throw new UsageError('a token is expected on standard input')
-    const services = offline(tenant.services, profile, values.key)
+    const clients = profile.accepts.clients
+    if (values.client !== undefined && !clients.includes(values.client)) {
+      throw new UsageError(`the profile names no client ${values.client}; it names ${clients.join(', ')}`)
+    }
+    const services = offline(tenant.services, profile, values)
     try {
       const { ledger: _, ...answer } = await exchangeToken(requestOf(values, profile, token), services)
       const record = lastOf(memory.records)
@@ -94,16 +105,18 @@ function requestOf(values: Values, profile: Profile, token: string): TokenReques
   const actorToken = values.actor === undefined ? undefined : readFileSync(values.actor, 'latin1').trim()
   return {
     id: 'offline',
-    grant_type: TOKEN_EXCHANGE,
+    grant_type: profile.accepts.grant,
     subject_token: token,
     subject_token_type: values.type ?? typeOf(subject.types, token),
     actor_token: actorToken,
     // Whether the profile takes one is for the exchange to say.
     actor_token_type: actorToken === undefined ? undefined : typeOf((actor ?? subject).types, actorToken),
-    requested_token_type: undefined,
+    requested_token_type: profile.writer.tokenType,
     audience: values.audience ?? (targets.fallback.length === 0 && first !== undefined ? [first] : []),
     resource: [],
     scope: values.scope?.split(' ').filter((scope) => scope !== ''),
+    request_context: objectIn('context', values.context),
+    request_details: objectIn('details', values.details),
     csr: values.csr === undefined ? undefined : readFileSync(values.csr, 'latin1'),
     client_id: undefined,
     client_secret: undefined,
@@ -115,6 +128,15 @@ function requestOf(values: Values, profile: Profile, token: string): TokenReques
   }
 }
 
+function objectIn(option: string, text: string | undefined): ValueMap | undefined {
+  if (text === undefined) return undefined
+  try {
+    return parseJsonObject(text)
+  } catch {
+    throw new UsageError(`--${option} expects a JSON object`)
+  }
+}
+
 /** The type that a token in this form can have, of those the profile takes: PEM is one of X.509 only. */
 function typeOf(types: readonly string[], token: string): string {
   const pem = types.find((type) => type.endsWith(':x509'))
@@ -122,11 +144,11 @@ function typeOf(types: readonly string[], token: string): string {
 }
 
 /**
- * The tenant's services for one exchange by whoever has the configuration in hand: the client is the first that the
- * profile names, and no other profile is looked at. Everything about the token is checked as ever.
+ * The tenant's services for one exchange by whoever has the configuration in hand: the client is the one that was named,
+ * or the first of the profile, and no other profile is looked at. Everything about the token is checked as ever.
  */
-function offline(services: Services, profile: Profile, key: string | undefined): Services {
-  const [client] = profile.accepts.clients
+function offline(services: Services, profile: Profile, { client: named, key }: Values): Services {
+  const client = named ?? profile.accepts.clients[0]
   const methods = { name: 'offline', claim: () => ({ method: 'offline', clientId: client ?? '' }), verify: () => {} }
   const known = client === undefined ? undefined : services.clients.find(client)
   const held = key === undefined ? undefined : proofOf(key)

@@ -128,6 +128,7 @@ export async function createTenant(
       random,
       clockSkew,
       codecs: catalog.codecs,
+      grants: catalog.grants,
       clientMethods: catalog.clientMethods,
       proofMethods: catalog.proofMethods,
       proofAlgorithms: algorithmNames,

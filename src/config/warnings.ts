@@ -1,4 +1,5 @@
 import { type Danger, dangers, type Profile } from '../core/profile.ts'
+import { TOKEN_EXCHANGE, tokenTypes } from '../core/types.ts'
 import type { ClientEntry, ListenerEntry, TenantEntry } from './types.ts'
 
 /**
@@ -32,9 +33,14 @@ function ofProfile({ name, dangers: on, accepts }: Profile): readonly string[] {
     ...[...on].map(([danger, path]) => says(`${path}: ${givenUp(danger)}`)),
     ...(accepts.subjectTokenAuthenticates ? [says('whoever has a subject token may use it, without a client')] : []),
     ...tokens
-      // A certificate has no audience that could be asked for.
-      .filter(({ format, audience }) => format !== 'x509' && audience.length === 0)
+      // A certificate has no audience that could be asked for, what is not signed need not have one, and one of a client's is
+      // asked for by `for_client`.
+      .filter(({ format, audience, forClient }) => format !== 'x509' && forClient !== 'aud' && audience.length === 0)
+      .filter(({ types }) => !types.includes(tokenTypes.unsignedJson))
       .map(() => says('tokens are taken that were issued for somebody else (audience: any)')),
+    ...(accepts.grant !== TOKEN_EXCHANGE && accepts.subject.kind === undefined
+      ? [says('grants without an explicit type are taken, and an ID token could pass for one (set `kind`)')]
+      : []),
   ]
 }
 

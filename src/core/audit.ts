@@ -19,6 +19,8 @@ export interface AuditRecord {
   readonly event: 'exchange'
   readonly id: string
   readonly tenant: string
+  /** By which grant it was asked, as profiles call it. */
+  readonly grant?: string | undefined
   readonly result: 'issued' | 'refused'
   /** The reason code of a refusal. */
   readonly code?: string | undefined
@@ -28,6 +30,9 @@ export interface AuditRecord {
   readonly client_method?: string | undefined
   readonly profile?: string | undefined
   readonly profile_digest?: string | undefined
+  /** The kind of transaction, by its name in the profile, and the transaction's identifier. */
+  readonly transaction?: string | undefined
+  readonly txn?: string | undefined
   /** As configured: plain, SHA-256 or HMAC-SHA-256, or absent. */
   readonly subject?: string | undefined
   readonly subject_issuer?: string | undefined

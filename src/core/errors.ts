@@ -9,6 +9,8 @@ export interface Reason {
   readonly cause: string
   /** For the operator: what would make it pass. */
   readonly cure: string
+  /** It is about the token: where that is a grant, the client hears the error of the grant (RFC 7523 §3.1). */
+  readonly ofToken?: true
 }
 
 const reason = (error: string, status: number, description: string, cause: string, cure: string): Reason => ({
@@ -21,6 +23,11 @@ const reason = (error: string, status: number, description: string, cause: strin
 
 const badRequest = (description: string, cause: string, cure: string) =>
   reason('invalid_request', 400, description, cause, cure)
+
+const badToken = (description: string, cause: string, cure: string): Reason => ({
+  ...badRequest(description, cause, cure),
+  ofToken: true,
+})
 
 // A refused token reads the same from outside whether its key is unknown or its signature wrong.
 const UNTRUSTED = 'the token cannot be verified'
@@ -110,7 +117,7 @@ export const errors = {
     400,
     'the grant type is not supported',
     '`grant_type` is not one that this gateway serves.',
-    'Use urn:ietf:params:oauth:grant-type:token-exchange.',
+    'Use one of `grant_types_supported` in the metadata.',
   ),
   ERR_REQUEST_RESOURCE: reason(
     'invalid_target',
@@ -133,9 +140,14 @@ export const errors = {
     'The request carries `authorization_details`; no type of them is understood here, and a restriction must not be ignored.',
     'Leave the parameter out.',
   ),
+  ERR_REQUEST_CONTEXT: badRequest(
+    'request_context and request_details must be JSON objects',
+    '`request_context` or `request_details` is no JSON object, or is larger or deeper than it may be.',
+    'Send the text of one JSON object, not base64url of it.',
+  ),
   ERR_REQUEST_TOKEN_TYPE: badRequest(
     'the token type is not supported',
-    '`subject_token_type` or `actor_token_type` names a type that no codec reads, or that no profile of this client accepts.',
+    '`subject_token_type` or `actor_token_type` names a type that no codec reads, or that no profile accepts.',
     'Declare the type the token really has; `detail.supported` lists those that would do.',
   ),
   ERR_REQUEST_CSR: badRequest(
@@ -241,9 +253,16 @@ export const errors = {
   ERR_PROFILE_NONE: reason(
     'unauthorized_client',
     400,
-    'the client may not exchange tokens',
-    'No profile names this client.',
-    'Add the client to `accept.clients` of a profile.',
+    'the client may not use this grant',
+    'No profile of this grant names this client.',
+    'Add the client to `accept.clients` of a profile whose `accept.grant` it is.',
+  ),
+  ERR_PROFILE_SUBJECT_TYPE: reason(
+    'unauthorized_client',
+    400,
+    'the client may not present this type of token',
+    'There is a profile for this subject token type, and it does not name this client.',
+    'Present one of `detail.supported`, or add the client to the profile.',
   ),
   ERR_PROFILE_REQUESTED_TYPE: badRequest(
     'the requested token type is not available',
@@ -283,37 +302,61 @@ export const errors = {
     'A requested scope is not in the subject token or not in the profile; nothing else was asked for, or the profile is strict.',
     'Ask for less. With `validity.scope.strict` off, what cannot be granted is left out as long as something can.',
   ),
-  ERR_PROFILE_REQUIRED: badRequest(
+  ERR_PROFILE_TRANSACTION: reason(
+    'unauthorized_client',
+    400,
+    'the client may not start this transaction',
+    'The scope belongs to a transaction of another client, comes from another type of token, or was replaced often enough.',
+    'See `transactions` of the profile: the row, its clients, subject token types and replacements.',
+  ),
+  ERR_PROFILE_CONTEXT: badRequest(
+    'what is told of the request does not fit this transaction',
+    'A member of `request_details` or `request_context` is missing, is not one that the transaction has, or is of another type.',
+    'Send the members that `details` and `context` of the transaction list; see `detail.member`.',
+  ),
+  ERR_PROFILE_FROZEN: badRequest(
+    'a replacement does not change what the token says',
+    'The output is of the same type as the subject token, which keeps what it says of the transaction; more can be added to it.',
+    'Leave out the member that `detail` names, or start another transaction.',
+  ),
+  ERR_PROFILE_REQUIRED: badToken(
     'the token lacks what this exchange requires',
     'A claim that the profile requires is absent or of the wrong type.',
     'Have the issuer add it, or take it out of `require`.',
   ),
-  ERR_PROFILE_CONDITION: badRequest(
+  ERR_PROFILE_CONDITION: badToken(
     'the token is not acceptable for this exchange',
     'A condition of the profile is false for this request.',
     'See the condition at `detail.path`.',
   ),
-  ERR_PROFILE_EXPRESSION: badRequest(
+  ERR_PROFILE_EXPRESSION: badToken(
     'the token is not acceptable for this exchange',
     'An expression of the profile failed on this request: a claim it reads is absent or of another type, or it exceeds a limit.',
     'Guard it with `has(...)`, or require the claim.',
   ),
-  ERR_PROFILE_LOOKUP: badRequest(
+  ERR_PROFILE_CLIENT: reason(
+    'unauthorized_client',
+    400,
+    'the client is not known at the target',
+    'The profile has no name for this client at the authorization server that the token is for.',
+    'Add a row to `sender_constraint.client.map`.',
+  ),
+  ERR_PROFILE_LOOKUP: badToken(
     'the subject is not known here',
     'The lookup table has no row for this subject.',
     'Add a row, or set a default.',
   ),
-  ERR_PROFILE_SUBJECT: badRequest(
+  ERR_PROFILE_SUBJECT: badToken(
     'the subject cannot be expressed',
     'The subject that the profile makes is empty, too long, or breaks the syntax of its kind.',
     'See `detail.expected`.',
   ),
-  ERR_PROFILE_LOSS: badRequest(
+  ERR_PROFILE_LOSS: badToken(
     'the exchange would lose what must be kept',
     'A claim listed in `must_keep` cannot be carried by the target format or was dropped by a stage.',
     'Carry it (a context stage, a claims extension), or take it out of `must_keep`.',
   ),
-  ERR_PROFILE_WIDER: badRequest(
+  ERR_PROFILE_WIDER: badToken(
     'the exchange would widen the token',
     'After the stages, the output would have more lifetime, audience, scope, or less history or binding than the input.',
     'Narrow the profile; `detail.rule` names the `danger_` option that would allow it.',
@@ -328,7 +371,7 @@ export const errors = {
     'The profile builds `act` from an actor token and the request has none.',
     'Send `actor_token` and `actor_token_type`.',
   ),
-  ERR_PROFILE_EMBEDDED: badRequest(
+  ERR_PROFILE_EMBEDDED: badToken(
     'the embedded token is not acceptable',
     'The token to be taken out of the subject token is absent or fails its own rules.',
     'See `detail` for the claim and the reason code inside.',
@@ -372,107 +415,122 @@ export const errors = {
   ),
 
   // The token
-  ERR_TOKEN_MALFORMED: badRequest(
+  ERR_TOKEN_MALFORMED: badToken(
     'the token cannot be parsed',
     'The token is not well-formed for its declared type; `detail` says where.',
     'Check that the whole token was sent and that its type is right.',
   ),
-  ERR_TOKEN_TOO_LARGE: badRequest(
+  ERR_TOKEN_TOO_LARGE: badToken(
     'the token is too large',
     'The token exceeds a limit on bytes, depth or count.',
     'See `detail.expected`.',
   ),
-  ERR_TOKEN_DUPLICATE: badRequest(
+  ERR_TOKEN_DUPLICATE: badToken(
     'the token names something twice',
     'A member, key, label, extension or claim is repeated.',
     'Have the issuer mend it: readers disagree about which one counts.',
   ),
-  ERR_TOKEN_ALGORITHM: badRequest(
+  ERR_TOKEN_ALGORITHM: badToken(
     UNTRUSTED,
     "The algorithm is unknown, `none`, symmetric, not allowed for this issuer or profile, or not the key's.",
     'Allow it under `algorithms` of the issuer if it is meant.',
   ),
-  ERR_TOKEN_HEADER: badRequest(
+  ERR_TOKEN_HEADER: badToken(
     'the token has a header that is not accepted',
     'A critical header is not understood, a member has the wrong type, or one is not allowed in this kind of token.',
     'See `detail.member`.',
   ),
-  ERR_TOKEN_SIGNATURE: badRequest(
+  ERR_TOKEN_SIGNATURE: badToken(
     UNTRUSTED,
     'The signature does not verify with the key found.',
     'The token was altered, or signed with another key under the same `kid`.',
   ),
-  ERR_TOKEN_CLAIM: badRequest(
+  ERR_TOKEN_CLAIM: badToken(
     'the token has a claim of the wrong type',
     'A registered claim has another type than its definition says.',
     'See `detail.claim`.',
   ),
-  ERR_TOKEN_EXPIRED: badRequest(
+  ERR_TOKEN_EXPIRED: badToken(
     'the token has expired',
     'The current time is on or after `exp` (or notAfter), skew included.',
     'Get a fresh token; compare the clocks.',
   ),
-  ERR_TOKEN_NOT_YET_VALID: badRequest(
+  ERR_TOKEN_NOT_YET_VALID: badToken(
     'the token is not yet valid',
     'The current time is before `nbf` (or notBefore), or `iat` is in the future, skew included.',
     'Compare the clocks.',
   ),
-  ERR_TOKEN_TOO_OLD: badRequest(
+  ERR_TOKEN_TOO_OLD: badToken(
     'the token is too old',
     'It was issued longer ago than the profile accepts.',
     'Get a fresh token, or raise `max_age`.',
   ),
-  ERR_TOKEN_NO_EXPIRY: badRequest(
+  ERR_TOKEN_LIFETIME: badToken(
+    'the token is valid for too long',
+    'Its expiry is further ahead than the profile accepts.',
+    'Get a token with a shorter life, or raise `max_lifetime`.',
+  ),
+  ERR_TOKEN_CLIENT: badToken(
+    'the token is for another client',
+    'The claim that names the client which may present it is absent or names another.',
+    'Have it issued for this client, or see `for_client` of `accept.subject`.',
+  ),
+  ERR_TOKEN_NO_EXPIRY: badToken(
     'the token has no expiry',
     'A token that never expires is not exchanged.',
     'Have the issuer set `exp`.',
   ),
-  ERR_TOKEN_AUDIENCE: badRequest(
+  ERR_TOKEN_AUDIENCE: badToken(
     'the token is for another audience',
     'None of the audiences that the profile accepts is in the token.',
     'Have it issued for this gateway, or list its audience in `accept.subject.audience`.',
   ),
-  ERR_TOKEN_KIND: badRequest(
+  ERR_TOKEN_KIND: badToken(
     'the token is of another kind',
     'Its explicit type (`typ`) is not the one the profile accepts.',
     'Present the right kind of token, or set `accept.subject.kind`.',
   ),
-  ERR_TOKEN_REPLAYED: badRequest(
+  ERR_TOKEN_REPLAYED: badToken(
     'the token has been used',
     'The profile takes each token once, and this one has been exchanged.',
     'Get a fresh token.',
   ),
-  ERR_TOKEN_SUBJECT_SPACE: badRequest(
+  ERR_TOKEN_SUBJECT_SPACE: badToken(
     'the token is not acceptable',
     'The issuer is not trusted to speak of this subject.',
     'Correct `subjects` of the issuer if it is meant.',
   ),
-  ERR_TOKEN_SUBJECT: badRequest(
+  ERR_TOKEN_SUBJECT: badToken(
     'the token has no usable subject',
     'There is no subject, or several of the selected kind.',
     'See `detail`; for X.509 choose another `subject_from`.',
   ),
-  ERR_TOKEN_ACT: badRequest(
+  ERR_TOKEN_ACT: badToken(
     'the act claim is not acceptable',
     '`act` is malformed, too deep, too large, or from an issuer that is not trusted for history.',
     'See `detail.expected`.',
   ),
-  ERR_TOKEN_MAY_ACT: badRequest(
+  ERR_TOKEN_PATH: badToken(
+    'the path of the token is not acceptable',
+    '`trust_path` is malformed, longer than the profile takes, leads through this gateway already, or is from an issuer that is not trusted for history.',
+    'See `detail.expected`; `embedding.path` of the profile says what is taken.',
+  ),
+  ERR_TOKEN_MAY_ACT: badToken(
     'the acting party is not permitted',
     '`may_act` of the subject token names another actor.',
     'Let the named party act, or have the token issued for this one.',
   ),
-  ERR_TOKEN_CONFIRMATION: badRequest(
+  ERR_TOKEN_CONFIRMATION: badToken(
     'the token is bound to a key in a way that is not understood',
     '`cnf` holds no method that is known here, more than one key, or private material.',
     'Use `jkt`, `x5t#S256` or a public `jwk`.',
   ),
-  ERR_TOKEN_UNPROVED: badRequest(
+  ERR_TOKEN_UNPROVED: badToken(
     'the key that the token is bound to was not proved',
     'The token is sender-constrained and no proof by its key came with the request.',
     'Send the DPoP proof, or connect with the certificate, that the token is bound to.',
   ),
-  ERR_TOKEN_CRITICAL: badRequest(
+  ERR_TOKEN_CRITICAL: badToken(
     'the certificate has a critical extension that is not understood',
     'An extension marked critical is unknown here.',
     'Use a certificate without it.',
@@ -505,29 +563,29 @@ export const errors = {
     'The certificate of the TLS handshake is not strict DER, or has a key of a kind that is not accepted.',
     'Connect with another certificate, or with none; `detail` says what was wrong.',
   ),
-  ERR_PROOF_REQUIRED: badRequest(
+  ERR_PROOF_REQUIRED: badToken(
     'a proof of possession is required',
     'The profile, the format or the client demands a key whose possession was proved in this request.',
     'Send what `detail.expected` names: a DPoP proof, a client certificate, or `csr`.',
   ),
-  ERR_PROOF_MISMATCH: badRequest(
+  ERR_PROOF_MISMATCH: badToken(
     'the proved key is not the one the token is bound to',
     'A good proof came, by another key than the one in `cnf`.',
     'Prove possession of the key that the token names.',
   ),
 
   // Trust in issuers
-  ERR_TRUST_ISSUER: badRequest(
+  ERR_TRUST_ISSUER: badToken(
     UNTRUSTED,
     'The issuer is not one that the profile accepts, or not one that is configured.',
     'Add it under `issuers` and to `accept.subject.issuers`, character for character.',
   ),
-  ERR_TRUST_KEY: badRequest(
+  ERR_TRUST_KEY: badToken(
     UNTRUSTED,
     'The issuer has no key that fits the token, also after asking it again.',
     'Check `kid` and the published keys; `detail` says when they were fetched.',
   ),
-  ERR_TRUST_PATH: badRequest(
+  ERR_TRUST_PATH: badToken(
     UNTRUSTED,
     'No certification path to a configured anchor passes RFC 5280; `detail` says what the best one lacked.',
     'Present the whole chain, or configure the intermediate.',
@@ -593,6 +651,12 @@ export const errors = {
 } as const satisfies Record<string, Reason>
 
 export type ErrorCode = keyof typeof errors
+
+/** What a client hears for a code, when what it presents is called as `grant` calls it. */
+export function errorHeard(code: ErrorCode, grant: { readonly refused: string } | undefined): string {
+  const { error, ofToken }: Reason = errors[code]
+  return ofToken && grant ? grant.refused : error
+}
 
 /** What was expected and found. Names, numbers and rules only: never a token, a key, a secret. */
 export type Detail = { readonly [name: string]: unknown }

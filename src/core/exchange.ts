@@ -1,6 +1,7 @@
 import type { AuditSink } from './audit.ts'
 import type { Client, ClientMethod, RegisteredClient } from './client.ts'
 import type { Codec } from './codec.ts'
+import type { Grant } from './grant.ts'
 import type { KeyStore } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 import type { Observer, TraceContext } from './observer.ts'
@@ -8,9 +9,14 @@ import type { Profile, ProfileSet, TokenAcceptance } from './profile.ts'
 import type { Proof, ProofMethod } from './proof.ts'
 import type { ReplayStore, VerifiedStore } from './stores.ts'
 import type { Envelope, Token, TokenType, Verified } from './token.ts'
+import type { Transaction } from './transaction.ts'
 import type { TrustedIssuer, TrustStore } from './trust.ts'
+import type { ValueMap } from './value.ts'
 
-/** A token request, parsed and checked for form; RFC 8693 parameters as on the wire. Nothing in it is believed. */
+/**
+ * A token request, parsed and checked for form; RFC 8693 parameters as on the wire. Of another grant the subject token is
+ * what it presents in place of one. Nothing in it is believed.
+ */
 export interface TokenRequest {
   /** Ours, unique; told to the client in `X-Request-Id`, and in the audit record. */
   readonly id: string
@@ -23,6 +29,9 @@ export interface TokenRequest {
   readonly audience: readonly string[]
   readonly resource: readonly string[]
   readonly scope: readonly string[] | undefined
+  /** What the client tells of its surroundings and of the call that it has before it (transaction tokens §11.1). */
+  readonly request_context?: ValueMap | undefined
+  readonly request_details?: ValueMap | undefined
   /** An extension of ours: a PKCS#10 request, PEM or base64url DER, whose key the output is to be bound to. */
   readonly csr: string | undefined
   readonly client_id: string | undefined
@@ -50,6 +59,8 @@ export interface Exchange {
   readonly subject: Verified<Token>
   readonly actor: Verified<Token> | undefined
   readonly proofs: readonly Verified<Proof>[]
+  /** The transaction that the output is for, where the profile has a table of them. */
+  readonly transaction?: Transaction | undefined
   /** Verifies one more token by rules of its own: one that was embedded in another. */
   verify(envelope: Envelope, acceptance: TokenAcceptance): Promise<Verified<Token>>
 }
@@ -86,6 +97,7 @@ export interface Services {
   readonly random: (bytes: number) => Uint8Array
   readonly clockSkew: number
   readonly codecs: readonly Codec[]
+  readonly grants: readonly Grant[]
   readonly clientMethods: readonly ClientMethod[]
   readonly proofMethods: readonly ProofMethod[]
   /** Names of the algorithms accepted in proofs of possession. */

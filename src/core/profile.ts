@@ -1,6 +1,7 @@
 import type { Writer } from './codec.ts'
 import type { Expression, ScopeTable, Transform } from './stage.ts'
 import type { Rendering, TokenType } from './token.ts'
+import type { TransactionKind } from './transaction.ts'
 
 /** Which tokens a profile takes in one role. */
 export interface TokenAcceptance {
@@ -16,12 +17,20 @@ export interface TokenAcceptance {
   readonly clockSkew: number
   /** Seconds from `iat` (or `nbf`); `undefined`: no limit beyond `exp`. */
   readonly maxAge: number | undefined
+  /** Seconds ahead that `exp` may be; `undefined`: any. */
+  readonly maxLifetime: number | undefined
+  /** The claim that names the client which may present it; `undefined`: any client that the profile names. */
+  readonly forClient: string | undefined
+  /** The claim that names the targets it may be used for; `undefined`: none does. */
+  readonly limitedBy: string | undefined
   /** Claims that must be there. */
   readonly require: readonly string[]
   /** Each token is taken once, until it expires. */
   readonly singleUse: boolean
   /** `holder`: a bound token comes with its key's proof. `audience`: its resource server presents it, with its own key. */
   readonly presentedBy: 'holder' | 'audience'
+  /** Access tokens of other issuers are taken as what they are; otherwise such a one comes as a JWT (RFC 8693 §3). */
+  readonly foreignAccessTokens?: boolean | undefined
   readonly subjectFrom: string | undefined
   readonly extendedKeyUsage: readonly string[] | undefined
   /** Lowest acceptable signature algorithms; `undefined`: what the issuer is trusted with. */
@@ -30,6 +39,8 @@ export interface TokenAcceptance {
 
 /** Who may use a profile, with what. */
 export interface Acceptance {
+  /** The `grant_type` that it serves. */
+  readonly grant: string
   /** Client ids that it names. */
   readonly clients: readonly string[]
   /** The subject token stands for the authentication of its own workload, by explicit setting. */
@@ -46,6 +57,11 @@ export interface Targets {
   readonly allowed: ReadonlyMap<string, string>
   /** When nothing was asked for. */
   readonly fallback: readonly string[]
+  /**
+   * What may be asked for in `resource` where that names something behind the target, which is an authorization server:
+   * it is then no target, and stands in the claim `resource`. `undefined`: `resource` is a target like `audience`.
+   */
+  readonly resources?: ReadonlySet<string> | undefined
   /** Set by `danger_any_target`: any value passes as it is. */
   readonly open: boolean
 }
@@ -61,6 +77,8 @@ export interface Step {
   readonly when: Expression | undefined
   /** The scopes that it may put in place of others, settled when the profile was loaded. */
   readonly scopes?: ScopeTable | undefined
+  /** The names that it may give to clients, settled likewise. */
+  readonly clients?: ReadonlyMap<string, string> | undefined
 }
 
 /** A declared translation, checked whole, prepared and frozen. */
@@ -81,6 +99,8 @@ export interface Profile {
   readonly mustKeep: readonly string[]
   /** Seconds: the ceiling on a token's lifetime. */
   readonly maxLifetime: number
+  /** The transactions that may be started with it; `undefined`: it has no table of them. */
+  readonly transactions?: readonly TransactionKind[] | undefined
   /** How the subject appears in the audit record. */
   readonly auditSubject: 'plain' | 'hashed' | 'absent'
 }
@@ -93,6 +113,7 @@ export const dangers = {
   danger_widen_scope: 'the output may carry scope that the subject token does not have',
   danger_drop_act: 'the delegation history of the subject token may be left out',
   danger_drop_confirmation: 'a sender-constrained token may become a bearer token',
+  danger_unsigned: 'a subject token without any signature is taken at the word of the client that sends it',
   danger_embed_bearer: 'a subject token that is bound to no key may be carried whole inside the output',
 } as const
 

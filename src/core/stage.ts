@@ -36,6 +36,8 @@ export interface Prepared {
    * transform does later, no other scope than these, and those that the token has, gets out.
    */
   readonly scopes?: ScopeTable | undefined
+  /** A client's id here to the id by which the output may name it: for another authorization server. */
+  readonly clients?: ReadonlyMap<string, string> | undefined
 }
 
 /** Scope of the subject token to those of the output that it stands for. */

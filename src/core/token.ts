@@ -10,7 +10,7 @@ export interface Envelope {
   readonly raw: string
   /** The declared type. It decides which codec reads the token; no other is tried (RFC 8693 §2.1). */
   readonly type: TokenType
-  readonly role: 'subject' | 'actor' | 'client' | 'embedded'
+  readonly role: 'subject' | 'grant' | 'actor' | 'client' | 'embedded'
 }
 
 /** Read, not believed: only what finds its key can be seen. */

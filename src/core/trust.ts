@@ -34,7 +34,12 @@ export interface TrustedIssuer {
   /** Trusted for the history in `act` (RFC 8693 §4.1). */
   readonly history: boolean
   /** Has certificates, keys or both: what a codec can ask of {@link anchor}. */
-  readonly has: { readonly keys: boolean; readonly certificates: boolean }
+  readonly has: {
+    readonly keys: boolean
+    readonly certificates: boolean
+    /** A client that is believed without a signature; see `danger_unsigned`. */
+    readonly unsigned?: boolean | undefined
+  }
 }
 
 /** The issuers of one tenant. */

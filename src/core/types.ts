@@ -8,6 +8,14 @@ export const tokenTypes = {
   accessToken: oauth('access_token'),
   idToken: oauth('id_token'),
   jwt: oauth('jwt'),
+  /** A transaction token (draft-ietf-oauth-transaction-tokens). */
+  txnToken: oauth('txn_token'),
+  /** A JWT that the client that asks has signed about a subject of its own (transaction tokens §11.2.1). */
+  selfSigned: oauth('self_signed'),
+  /** A JSON object with `sub`, and no signature: the client's word (transaction tokens §11.2.2). */
+  unsignedJson: oauth('unsigned_json'),
+  /** An identity assertion JWT authorization grant: what is issued, never presented under this type. */
+  idJag: oauth('id-jag'),
   /** JSON array of base64 DER certificates, leaf first, or the fixed string `mtls_client_certificate`. */
   mtls: oauth('mtls'),
   /** PEM certificates, leaf first. */
@@ -21,6 +29,19 @@ export const tokenTypes = {
   /** The same for a COSE_Sign without any tag, which could be a COSE_Mac. */
   cwtSign: 'urn:dragoman:token-type:cwt-sign',
 } as const
+
+/**
+ * Types that mean something of their own, so that a profile takes them by name only: a replacement, and what a client says
+ * by itself.
+ */
+export const TAKEN_BY_NAME: ReadonlySet<TokenType> = new Set([
+  tokenTypes.txnToken,
+  tokenTypes.selfSigned,
+  tokenTypes.unsignedJson,
+])
+
+/** Types whose issuer is the client that asks, and nobody else. */
+export const OF_THE_CLIENT: ReadonlySet<TokenType> = new Set([tokenTypes.selfSigned, tokenTypes.unsignedJson])
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 

@@ -25,6 +25,26 @@ export function isBytes(value: Value | undefined): value is Uint8Array {
   return value instanceof Uint8Array
 }
 
+/** Kinds of value that a profile can ask for. */
+export const KINDS = ['string', 'number', 'integer', 'boolean', 'list', 'map', 'bytes'] as const
+export type Kind = (typeof KINDS)[number]
+
+/** Whether `value` is of `kind`. An integer is a number too. */
+export function isKind(value: Value, kind: Kind): boolean {
+  switch (kind) {
+    case 'integer':
+      return Number.isInteger(value)
+    case 'list':
+      return isList(value)
+    case 'map':
+      return isMap(value)
+    case 'bytes':
+      return isBytes(value)
+    default:
+      return typeof value === kind
+  }
+}
+
 /** A record without a prototype, so that no claim name can reach `Object.prototype`. */
 export function map(entries: Iterable<readonly [string, Value]> = []): ValueMap {
   const record: Record<string, Value> = Object.create(null)

@@ -9,7 +9,8 @@ import { map } from './value.ts'
  *
  * `claims`: the draft as it is now. `subject`, `actor`: the verified tokens, all their claims, and beside them `iss`,
  * `aud`, `exp`, `nbf`, `iat`, `id`, `format`, `kind`, `scope`, `trust_domain` where they have one. `client`: `id`, `method`.
- * `request`: `audience`, `resource`, `scope`, `requested_token_type` as sent. `proof`: `method`, `jkt` of the first proof,
+ * `request`: `audience`, `resource`, `scope`, `requested_token_type`, `context` and `details` (the objects of
+ * `request_context` and `request_details`) as sent. `proof`: `method`, `jkt` of the first proof,
  * `methods` of all. What is not there is absent, never null: `has(...)` asks for it.
  */
 export function variablesOf(draft: Draft, exchange: Exchange): ExpressionVariables {
@@ -34,8 +35,11 @@ export function variablesOf(draft: Draft, exchange: Exchange): ExpressionVariabl
       return client
     },
     get request() {
-      const { audience, resource, scope, requested_token_type } = exchange.request
-      request ??= record({ audience, resource, scope, requested_token_type })
+      const { audience, resource, scope, requested_token_type, request_context, request_details } = exchange.request
+      request ??= record({
+        ...{ audience, resource, scope, requested_token_type },
+        ...{ context: request_context, details: request_details },
+      })
       return request
     },
     get proof() {

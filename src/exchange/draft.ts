@@ -1,14 +1,17 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { PATH_CLAIM } from '../core/path.ts'
 import type { Confirmation, Draft, Token } from '../core/token.ts'
+import { lifetimeOf } from '../core/transaction.ts'
 import type { Value } from '../core/value.ts'
 import { map } from '../core/value.ts'
+import { startTransaction } from './transaction.ts'
 
 /**
  * What a translation keeps unless a stage says otherwise: who, through whom, and how the subject was authenticated
  * (RFC 9068 §2.2.1: unchanged when the token is exchanged). Every other claim is kept by name or not at all.
  */
-const CARRIED = ['sub', 'act', 'auth_time', 'acr', 'amr'] as const
+const CARRIED = ['sub', 'act', PATH_CLAIM, 'auth_time', 'acr', 'amr'] as const
 
 /** What bounds a token, beside the exchange itself. */
 export interface Bounds {
@@ -25,7 +28,8 @@ export interface Bounds {
  *
  * Audience: what was asked for. Expiry: the earliest of subject, actor, signing CA and the profile's ceiling. Not before:
  * the subject's and the actor's. Scope: what was asked for and the subject has; a subject token without scope gives
- * none, and nothing asked for is not everything. Confirmation: the subject's, or without one that of a DPoP proof.
+ * none, and nothing asked for is not everything. `resource`: what was asked for behind the target, where the profile has
+ * such. Confirmation: the subject's, or without one that of a DPoP proof.
  */
 export function startDraft(exchange: Exchange, { audience, ceiling, inputs }: Bounds): Draft {
   const { subject, now, profile, request } = exchange
@@ -34,7 +38,7 @@ export function startDraft(exchange: Exchange, { audience, ceiling, inputs }: Bo
       detail: { key: profile.key, expected: 'a signing certificate that has not expired' },
     })
   }
-  const ends = [...inputs.map(({ validity }) => validity.expiresAt), ceiling, now + profile.maxLifetime]
+  const ends = [...inputs.map(({ validity }) => validity.expiresAt), ceiling, now + lifetimeOf(exchange)]
   const starts = inputs.map(({ validity }) => validity.notBefore).filter((time) => time !== undefined)
   const expiresAt = Math.floor(Math.min(...ends.filter((time) => time !== undefined)))
   const notBefore = starts.length > 0 ? Math.ceil(Math.max(...starts)) : undefined
@@ -48,19 +52,23 @@ export function startDraft(exchange: Exchange, { audience, ceiling, inputs }: Bo
   })
   // RFC 8693 §4.3, RFC 9068 §2.2: an access token names the client that asked for it.
   if (profile.writer.usage === 'access_token') claims.push(['client_id', exchange.client.id])
-  return {
+  const behind = profile.accepts.targets.resources === undefined ? [] : request.resource
+  if (behind.length > 0) claims.push(['resource', behind.length === 1 ? (behind[0] ?? '') : behind])
+  const draft: Draft = {
     claims: map(claims),
     validity: {
       issuedAt: now,
       notBefore,
       expiresAt,
       audience,
-      scope: startScope(request.scope, subject.validity.scope),
+      // A transaction has a scope of its own, for what comes without any.
+      scope: startScope(request.scope, subject.validity.scope ?? exchange.transaction?.kind.scope),
     },
     confirmation: startConfirmation(exchange),
     embedded: [],
     notes: [],
   }
+  return startTransaction(draft, exchange)
 }
 
 function startScope(requested: readonly string[] | undefined, held: readonly string[] | undefined) {

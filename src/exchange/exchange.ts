@@ -11,15 +11,16 @@ import { authenticate, clientOf } from './authenticate.ts'
 import { type Bounds, startDraft } from './draft.ts'
 import { assertKept, ledgerOf } from './ledger.ts'
 import { run } from './run.ts'
-import { audienceFor, select, targetsOf } from './select.ts'
+import { audienceFor, audienceWithin, select, targetsOf } from './select.ts'
 import { leave, startTrail, type Trail } from './trail.ts'
+import { transactionOf } from './transaction.ts'
 import { assertFirstUse, orUnavailable, startUses, type Uses } from './uses.ts'
 import { asVerified } from './verified.ts'
 import { verifyToken } from './verify.ts'
 import { assertLossesNotWider, assertNotWider } from './wider.ts'
 
 /**
- * One token exchange (RFC 8693): request in, token out, one audit record on every way.
+ * One token exchange (RFC 8693), or a grant that is redeemed like one: request in, token out, one audit record on every way.
  *
  * @throws {@link DragomanError}, always: anything else that goes wrong inside becomes `ERR_INTERNAL`
  */
@@ -58,7 +59,7 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   if (caller) trail.client = caller
   const profile = await step(trail, 'select', () => select(request, caller, services.profiles))
   trail.profile = profile
-  const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request)))
+  const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request, profile.accepts.targets)))
   // Of somebody who has not authenticated nothing is remembered before a token has been verified: it would fill the store.
   const shown = startUses(services)
   const replay = caller === undefined ? shown.later(now) : services.replay
@@ -72,7 +73,9 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
     if (acceptance.singleUse) once.push(token)
     return token
   }
-  const subject = await step(trail, 'verify subject', () => verify(subjectOf(request), profile.accepts.subject))
+  const subject = await step(trail, 'verify subject', () =>
+    verify(subjectOf(request, services), profile.accepts.subject),
+  )
   trail.subject = subject
   if (caller === undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
   const actor = await verifyActor(request, profile, verify, trail)
@@ -81,11 +84,26 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   trail.client = client
   await step(trail, 'may act', () => assertMayAct(subject, partyOf(actor, client)))
 
-  const exchange: Exchange = { id: request.id, now, request, client, profile, subject, actor, proofs, verify }
+  const table = profile.transactions
+  const transaction =
+    table &&
+    (await step(trail, 'transaction', () =>
+      transactionOf(table, { request, client, subject, profile }, services.random),
+    ))
+  if (transaction) trail.transaction = transaction
+
+  const parties = { client, subject, actor, proofs }
+  const exchange: Exchange = { id: request.id, now, request, profile, ...parties, transaction, verify }
   const signer = await step(trail, 'key', () => signerOf(profile, services))
   trail.signer = signer
-  const bounds: Bounds = { audience, ceiling: profile.writer.ceiling(signer), inputs }
-  const start = await step(trail, 'draft', () => startDraft(exchange, bounds))
+  const [bounds, start] = await step(trail, 'draft', () => {
+    const reach: Bounds = {
+      audience: audienceWithin(audience, exchange),
+      ceiling: profile.writer.ceiling(signer),
+      inputs,
+    }
+    return [reach, startDraft(exchange, reach)] as const
+  })
   const draft = await run(start, exchange, trail)
   trail.draft = draft
   await step(trail, 'never wider', () => assertNotWider(draft, exchange, bounds))
@@ -135,11 +153,10 @@ async function prove(
   return Object.freeze(proofs)
 }
 
-const subjectOf = ({ subject_token: raw, subject_token_type: type }: TokenRequest): Envelope => ({
-  raw,
-  type,
-  role: 'subject',
-})
+const subjectOf = (
+  { grant_type, subject_token: raw, subject_token_type: type }: TokenRequest,
+  { grants }: Services,
+): Envelope => ({ raw, type, role: grants.find((grant) => grant.type === grant_type)?.role ?? 'subject' })
 
 async function verifyActor(
   { actor_token: raw, actor_token_type: type }: TokenRequest,

@@ -1,7 +1,7 @@
 import { createHmac, hash } from 'node:crypto'
 import type { AuditRecord, TraceEntry } from '../core/audit.ts'
 import type { Client } from '../core/client.ts'
-import { DragomanError, errors } from '../core/errors.ts'
+import { DragomanError, errorHeard } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Signer } from '../core/keys.ts'
 import type { Ledger } from '../core/ledger.ts'
@@ -9,6 +9,7 @@ import type { Observation } from '../core/observer.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import type { Draft, Issued, Token } from '../core/token.ts'
+import type { Transaction } from '../core/transaction.ts'
 
 /** What one exchange leaves behind it, gathered as it goes and turned into one record at the end. */
 export interface Trail {
@@ -16,6 +17,7 @@ export interface Trail {
   profile?: Profile
   subject?: Token
   actor?: Token
+  transaction?: Transaction
   proofs: readonly Proof[]
   signer?: Signer
   draft?: Draft
@@ -39,6 +41,7 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
   const started = performance.now()
   const trace: TraceEntry[] = []
   const observation = services.observer?.begin(request.id, services.tenant, request.trace)
+  const grant = services.grants.find(({ type }) => type === request.grant_type)
   let refusal: DragomanError | undefined
   const subject = () => identityOf(trail.subject, trail.profile, services)
   const trail: Trail = {
@@ -64,14 +67,17 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
       event: 'exchange',
       id: request.id,
       tenant: services.tenant,
+      grant: grant?.name,
       ...(refusal
-        ? { result: 'refused', code: refusal.code, error: errors[refusal.code].error }
+        ? { result: 'refused', code: refusal.code, error: errorHeard(refusal.code, grant) }
         : { result: 'issued' }),
       // Where the subject token stands for the client, the client's id is the subject.
       client: trail.client?.method === 'subject_token' ? subject() : trail.client?.id,
       client_method: trail.client?.method,
       profile: trail.profile?.name,
       profile_digest: trail.profile?.digest,
+      transaction: trail.transaction?.kind.name,
+      txn: trail.transaction?.txn,
       subject: subject(),
       subject_issuer: trail.subject?.provenance.issuer,
       subject_format: trail.subject?.provenance.format,

@@ -4,6 +4,7 @@ import type { Client } from '../core/client.ts'
 import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services, VerifiedBefore } from '../core/exchange.ts'
+import { PATH_CLAIM, pathIn } from '../core/path.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import {
@@ -16,7 +17,7 @@ import {
   type Verified,
 } from '../core/token.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
-import { tokenTypes } from '../core/types.ts'
+import { OF_THE_CLIENT, tokenTypes } from '../core/types.ts'
 import { assertKind } from './kind.ts'
 import { asVerifiedToken } from './verified.ts'
 
@@ -35,9 +36,9 @@ export type VerifyServices = Pick<Services, 'issuer' | 'codecs' | 'trust' | 'ver
  * Verifies a presented token and returns what it says.
  *
  * Checks, for every format alike: the declared type and that the issuer is one the profile accepts, both exactly; the
- * signature and the format's own rules against that issuer's anchor; `exp`, `nbf`, `iat` and age; audience; kind;
- * required claims; that the issuer may speak of this subject, and of its history; and, where the token is bound to a
- * key, a proof by that key in this request. Does NOT check that it is presented for the first time:
+ * signature and the format's own rules against that issuer's anchor; `exp`, `nbf`, `iat`, age and lifetime; audience; kind; the
+ * client it was made for; required claims; that the issuer may speak of this subject, and of its history; and, where the
+ * token is bound to a key, a proof by that key in this request. Does NOT check that it is presented for the first time:
  * {@link assertFirstUse} does, last.
  *
  * @throws {@link DragomanError} with an `ERR_TOKEN_`, `ERR_TRUST_` or `ERR_PROOF_` code
@@ -49,15 +50,17 @@ export async function verifyToken(
   circumstances: Circumstances,
   services: VerifyServices,
 ): Promise<Verified<Token>> {
-  const { token, issuer } = await signedToken(envelope, acceptance, circumstances.now, services)
-  if (envelope.type === tokenTypes.accessToken && token.provenance.issuer !== services.issuer) {
-    // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`.
+  const { token, issuer } = await signedToken(envelope, acceptance, circumstances, services)
+  const { issuer: signedBy } = token.provenance
+  if (envelope.type === tokenTypes.accessToken && signedBy !== services.issuer && !acceptance.foreignAccessTokens) {
+    // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`, or by name.
     throw new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { expected: 'jwt for a token of another issuer' } })
   }
   assertAlgorithm(token, acceptance)
   assertTime(token, acceptance, circumstances.now)
   assertAudience(token, acceptance)
   assertKind(token, acceptance)
+  assertClient(token, acceptance, circumstances)
   assertClaims(token, acceptance)
   assertSubject(token, issuer)
   assertConfirmed(token, acceptance, circumstances)
@@ -68,18 +71,19 @@ export async function verifyToken(
 async function signedToken(
   envelope: Envelope,
   acceptance: TokenAcceptance,
-  now: number,
+  { now, caller }: Circumstances,
   services: VerifyServices,
 ): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
   const codec = codecOf(envelope, acceptance, services)
-  // What may be used once does not come again.
-  const store = codec.timeless === true && !acceptance.singleUse ? services.verified : undefined
+  // What may be used once does not come again, and what a client says by itself depends on who it is.
+  const kept = codec.timeless === true && !acceptance.singleUse && !OF_THE_CLIENT.has(envelope.type)
+  const store = kept ? services.verified : undefined
   const key = store && cacheKey(envelope, acceptance)
   const known = key === undefined ? undefined : store?.find(key, now)
   if (known !== undefined && stillHolds(known, acceptance, services)) return known
   const unverified = codec.parse(envelope)
   if (unverified === undefined) throw notOfType(envelope, acceptance)
-  const candidates = issuersOf(unverified, acceptance, services)
+  const candidates = issuersOf({ unverified, envelope, caller }, acceptance, services)
   // Read before: keys that change meanwhile are not the ones by which it was verified.
   const epochs = new Map(candidates.map((issuer) => [issuer, issuer.anchor.epoch]))
   const found = await verifyWithAny(unverified, candidates, rulesOf(acceptance, now))
@@ -108,16 +112,23 @@ function codecOf(envelope: Envelope, acceptance: TokenAcceptance, { codecs }: Ve
 const notOfType = ({ role }: Envelope, { types }: TokenAcceptance): DragomanError =>
   new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { role, supported: types } })
 
+/** A token that has been read, and who presents it as what. */
+interface Presented {
+  readonly unverified: Unverified
+  readonly envelope: Envelope
+  readonly caller: Verified<Client> | undefined
+}
+
 function issuersOf(
-  unverified: Unverified,
+  presented: Presented,
   acceptance: TokenAcceptance,
   services: VerifyServices,
 ): readonly [TrustedIssuer, ...TrustedIssuer[]] {
   const accepted = acceptance.issuers.flatMap((name) => services.trust.find(name) ?? [])
-  const [first, ...rest] = accepted.filter((candidate) => mayBe(candidate, unverified, acceptance))
+  const [first, ...rest] = accepted.filter((candidate) => mayBe(candidate, presented, acceptance))
   if (first === undefined) {
     throw new DragomanError('ERR_TRUST_ISSUER', {
-      detail: { expected: acceptance.issuers, actual: claimedIssuer(unverified, services) },
+      detail: { expected: acceptance.issuers, actual: claimedIssuer(presented.unverified, services) },
     })
   }
   return [first, ...rest]
@@ -133,12 +144,24 @@ function claimedIssuer({ issuer, trustDomain }: Unverified, { trust }: VerifySer
   return issuer === undefined ? 'no issuer' : 'an issuer that is not trusted here'
 }
 
-function mayBe(candidate: TrustedIssuer, unverified: Unverified, acceptance: TokenAcceptance): boolean {
+function mayBe(candidate: TrustedIssuer, presented: Presented, acceptance: TokenAcceptance): boolean {
+  const { unverified, envelope, caller } = presented
+  if (OF_THE_CLIENT.has(envelope.type)) {
+    // Nobody presents what another client has said by itself; and without a signature nobody says it but the caller.
+    const unsigned = envelope.type === tokenTypes.unsignedJson
+    return (
+      candidate.issuer === caller?.id &&
+      (unverified.issuer === caller.id || (unsigned && unverified.issuer === undefined)) &&
+      (unsigned ? candidate.has.unsigned === true : candidate.has.keys)
+    )
+  }
   // A JWT-SVID is its trust domain's, whatever its `iss` says (SPIFFE JWT-SVID §3; RFC 8693 has no say in it).
   if (acceptance.kind === 'jwt-svid') {
     return unverified.trustDomain !== undefined && candidate.trustDomain === unverified.trustDomain
   }
   if (unverified.issuer !== undefined) return candidate.issuer === unverified.issuer
+  // A transaction token need not say who signed it: each accepted one is asked.
+  if (envelope.type === tokenTypes.txnToken) return candidate.has.keys
   return candidate.has.certificates && acceptance.format === 'x509'
 }
 
@@ -187,7 +210,7 @@ function assertAlgorithm({ provenance }: Token, { algorithms }: TokenAcceptance)
 }
 
 // RFC 7519 §4.1.4: on or after exp is too late. A time that is no number is no time: it never passes.
-function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance, now: number): void {
+function assertTime({ validity }: Token, { clockSkew, maxAge, maxLifetime }: TokenAcceptance, now: number): void {
   const { expiresAt, notBefore, issuedAt } = validity
   if (expiresAt === undefined || expiresAt === Infinity) throw new DragomanError('ERR_TOKEN_NO_EXPIRY')
   if (!(now < expiresAt + clockSkew)) {
@@ -200,6 +223,10 @@ function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance,
     throw new DragomanError('ERR_TOKEN_NOT_YET_VALID', {
       detail: { expected: `at most ${now + clockSkew}`, actual: start },
     })
+  }
+  const latest = now + (maxLifetime ?? Infinity) + clockSkew
+  if (expiresAt > latest) {
+    throw new DragomanError('ERR_TOKEN_LIFETIME', { detail: { expected: `at most ${latest}`, actual: expiresAt } })
   }
   if (maxAge === undefined) return
   const born = issuedAt ?? notBefore
@@ -214,6 +241,14 @@ function assertTime({ validity }: Token, { clockSkew, maxAge }: TokenAcceptance,
 function assertAudience({ validity }: Token, { audience }: TokenAcceptance): void {
   if (audience.length === 0 || validity.audience.some((value) => audience.includes(value))) return
   throw new DragomanError('ERR_TOKEN_AUDIENCE', { detail: { expected: audience } })
+}
+
+/** One that was made for a client is presented by that client, which has authenticated: a name alone is nobody. */
+function assertClient(token: Token, { forClient }: TokenAcceptance, { caller }: Circumstances): void {
+  if (forClient === undefined) return
+  const named = forClient === 'aud' ? token.validity.audience : [token.claims[forClient]]
+  if (caller !== undefined && named.includes(caller.id)) return
+  throw new DragomanError('ERR_TOKEN_CLIENT', { detail: { claim: forClient, expected: 'the client that asks' } })
 }
 
 function assertClaims(token: Token, { require }: TokenAcceptance): void {
@@ -233,6 +268,11 @@ function assertSubject({ claims, provenance }: Token, issuer: TrustedIssuer): vo
   if (!issuer.asserts(subject)) {
     throw new DragomanError('ERR_TOKEN_SUBJECT_SPACE', {
       detail: { issuer: provenance.issuer, rule: 'issuers[].subjects' },
+    })
+  }
+  if (pathIn(claims[PATH_CLAIM]).length > 0 && !issuer.history) {
+    throw new DragomanError('ERR_TOKEN_PATH', {
+      detail: { expected: 'an issuer with `history: true`', issuer: issuer.issuer },
     })
   }
   if (actDepth(claims['act']) > 0 && !issuer.history) {

@@ -2,11 +2,15 @@ import { actDepth, keepsHistory } from '../core/act.ts'
 import type { Loss } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { goesOn, PATH_CLAIM, pathIn } from '../core/path.ts'
 import type { Danger } from '../core/profile.ts'
 import type { ScopeTable } from '../core/stage.ts'
 import type { Confirmation, Draft } from '../core/token.ts'
-import { sameValue } from '../core/value.ts'
+import { isList, sameValue, type Value } from '../core/value.ts'
 import type { Bounds } from './draft.ts'
+import { assertFrozen } from './frozen.ts'
+import { assertCarriesNone } from './presented.ts'
+import { assertTransaction } from './within.ts'
 
 type Rule = Danger | 'max_lifetime' | 'signing_key' | 'issued_at' | 'targets' | 'reserved' | 'proof'
 
@@ -17,11 +21,13 @@ const HELD_APART: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'ia
  * Refuses a draft that reaches further than what it was made from. Once, after the stages, whatever they were.
  *
  * Lifetime: not beyond the earliest of every token that was verified, signing key and the profile's ceiling; not before
- * their start. Audience: only what the request asked for, as the profile translates it, and never none. Scope: only what
- * the subject token has, where it has any, and what was asked for, where something was. `act`: the history that came in
- * stands in what goes out, unchanged, and an actor token leaves its mark. `cnf`: what came in bound, or with a DPoP proof
- * (RFC 9449 §5), goes out bound, and to nothing but keys that were proved.
- * Each rule gives way to one `danger_` option and to nothing else.
+ * their start. Audience: only what the request asked for, as the profile translates it, and never none; likewise what was
+ * asked for behind it. Scope: only what the subject token has, where it has any, and what was asked for, where something
+ * was. `act`: the history that came in stands in what goes out, unchanged, as does `trust_path`, and an actor token leaves
+ * its mark. `cnf`: what came in bound, or with a DPoP proof (RFC 9449 §5), goes out bound, and to nothing but keys that
+ * were proved.
+ * A replacement says what the token it replaces says, and a transaction token no more than its row lets it: no option lifts
+ * these. Each other rule gives way to one `danger_` option and to nothing else.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_WIDER`, `detail.rule` naming the option; `ERR_TOKEN_ACT` for an `act` that is
  * malformed, too deep or too big; `ERR_PROOF_REQUIRED` where the format needs a proved key and has none
@@ -31,13 +37,18 @@ export function assertNotWider(draft: Draft, exchange: Exchange, bounds: Bounds)
   assertReach(draft, exchange, bounds)
   assertHistory(draft, exchange)
   assertBound(draft, exchange)
+  assertFrozen(draft, exchange)
+  assertTransaction(draft, exchange)
+  assertCarriesNone(draft, exchange)
 }
 
 /** What a format could not carry may be a restriction: then the loss is a widening too. */
 export function assertLossesNotWider(losses: readonly Loss[], exchange: Exchange): void {
   for (const { claim, became } of losses) {
     if (became !== 'lost') continue
-    if (claim === 'act') refuseUnless(exchange, 'danger_drop_act', 'a format that can carry act')
+    if (claim === 'act' || claim === PATH_CLAIM) {
+      refuseUnless(exchange, 'danger_drop_act', `a format that can carry ${claim}`)
+    }
     if (claim === 'cnf') refuseUnless(exchange, 'danger_drop_confirmation', 'a format that can carry the confirmation')
   }
 }
@@ -75,6 +86,7 @@ function assertReach(draft: Draft, exchange: Exchange, { audience }: Bounds): vo
   if (validity.audience.length === 0 || validity.audience.some((value) => !audience.includes(value))) {
     refuse('targets', 'an audience that was asked for')
   }
+  if (!resourcesHeld(draft, exchange)) refuse('targets', 'in the claim resource what was asked for behind the target')
   if (!scopeHeld(draft, exchange)) {
     refuseUnless(exchange, 'danger_widen_scope', 'only scope that the subject token has and that was asked for')
   }
@@ -82,9 +94,24 @@ function assertReach(draft: Draft, exchange: Exchange, { audience }: Bounds): vo
     Object.keys(claims).find((name) => HELD_APART.has(name)) ??
     embedded.find(({ name, place }) => place === 'claim' && HELD_APART.has(name))?.name
   if (reserved !== undefined) refuse('reserved', `no claim ${reserved} from a stage`)
-  if (claims['client_id'] !== undefined && claims['client_id'] !== exchange.client.id) {
+  if (claims['client_id'] !== undefined && !namesClient(claims['client_id'], exchange)) {
     refuse('reserved', 'client_id: the client that asks (RFC 8693 section 4.3)')
   }
+}
+
+/** Where `resource` is behind the target, it restricts what the output is for: no stage takes it away, or adds to it. */
+function resourcesHeld({ claims }: Draft, { request, profile }: Exchange): boolean {
+  if (profile.accepts.targets.resources === undefined) return true
+  const { resource } = claims
+  if (resource === undefined) return request.resource.length === 0
+  const named = isList(resource) ? resource : [resource]
+  return named.length > 0 && named.every((name) => typeof name === 'string' && request.resource.includes(name))
+}
+
+/** In an access token, by its id here; in what is for another authorization server, by the name that the profile has. */
+function namesClient(name: Value, { client, profile: { writer, steps } }: Exchange): boolean {
+  if (name === client.id) return true
+  return writer.usage !== 'access_token' && steps.some(({ clients }) => clients?.get(client.id) === name)
 }
 
 /**
@@ -119,6 +146,13 @@ function assertHistory({ claims }: Draft, exchange: Exchange): void {
   if (exchange.actor !== undefined && sameValue(act, earlier)) {
     // An actor token that is taken and leaves no mark makes delegation look like impersonation (RFC 8693 §1.1).
     refuseUnless(exchange, 'danger_drop_act', 'an act claim, since there is an actor token')
+  }
+  if (!goesOn(pathIn(claims[PATH_CLAIM]), pathIn(exchange.subject.claims[PATH_CLAIM]))) {
+    refuseUnless(
+      exchange,
+      'danger_drop_act',
+      'the trust_path of the subject token, at the beginning of that of the output',
+    )
   }
 }
 

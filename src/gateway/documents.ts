@@ -1,7 +1,8 @@
 import { algorithmNamed, algorithms } from '../core/algorithms.ts'
 import type { Services } from '../core/exchange.ts'
+import type { Grant } from '../core/grant.ts'
 import type { Signer } from '../core/keys.ts'
-import { TOKEN_EXCHANGE } from '../core/types.ts'
+import type { Profile } from '../core/profile.ts'
 import { encodeCoseKeySet } from '../wire/cose-key-set.ts'
 import { pem } from '../wire/pem.ts'
 import type { GatewayTenant } from './tenant.ts'
@@ -30,16 +31,18 @@ export function certificates({ keys }: Services): string | undefined {
 type Member = string | boolean | readonly string[]
 
 /**
- * The metadata of an issuer (RFC 8414 §2). Members whose list is empty are left out, and so is
+ * The metadata of an issuer (RFC 8414 §2), with what is announced of identity chaining and ID-JAG where a profile serves
+ * it (draft-ietf-oauth-identity-chaining §3, draft-ietf-oauth-identity-assertion-authz-grant §7). Members whose list is empty are left out, and so is
  * `response_types_supported`, since there is no authorization endpoint: a strict client can be given it through the
  * configuration. Token types that are taken have no registered member; output types and profiles are for clients only.
  */
 export function metadata(tenant: GatewayTenant): string {
   const { services } = tenant
-  const { issuer, tokenEndpoint, profiles, clientMethods, proofMethods, proofAlgorithms, keys } = services
+  const { issuer, tokenEndpoint, profiles, grants, clientMethods, proofMethods, proofAlgorithms, keys } = services
   const { base, jwks: keysPath, coseKeys: cosePath, certificates: certificatesPath } = pathsOf(services)
   const root = issuer.replace(/\/$/, '')
   const url = (path: string): string => `${root}${path.slice(base.length)}`
+  const served = ({ type }: Grant): boolean => profiles.all.some(({ accepts }) => accepts.grant === type)
   const methods = clientMethods.map(({ name }) => name)
   const open = profiles.all.some(({ accepts }) => accepts.subjectTokenAuthenticates)
   const proofs = new Set(proofMethods.map(({ name }) => name))
@@ -47,7 +50,12 @@ export function metadata(tenant: GatewayTenant): string {
     ['issuer', issuer],
     ['token_endpoint', tokenEndpoint],
     ['jwks_uri', url(keysPath)],
-    ['grant_types_supported', [TOKEN_EXCHANGE]],
+    ['grant_types_supported', grants.filter(served).map(({ type }) => type)],
+    ['authorization_grant_profiles_supported', grants.flatMap(grantProfiles(profiles.all))],
+    [
+      'identity_chaining_requested_token_types_supported',
+      unique(profiles.all.filter(({ writer }) => writer.grant).map(({ writer }) => writer.tokenType)),
+    ],
     ['token_endpoint_auth_methods_supported', open ? [...methods, 'none'] : methods],
     [
       'token_endpoint_auth_signing_alg_values_supported',
@@ -62,6 +70,14 @@ export function metadata(tenant: GatewayTenant): string {
   const own = members.filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
   return JSON.stringify({ ...tenant.metadata, ...Object.fromEntries(own) })
 }
+
+/** The profiles of a grant by which some profile of the tenant can be asked; never whose tokens are taken. */
+const grantProfiles =
+  (all: readonly Profile[]) =>
+  ({ type, profiles = new Map() }: Grant): readonly string[] =>
+    [...profiles].flatMap(([kind, name]) =>
+      all.some(({ accepts }) => accepts.grant === type && accepts.subject.kind?.toLowerCase() === kind) ? [name] : [],
+    )
 
 const joseNames = (names: readonly string[]): readonly string[] =>
   unique(names.flatMap((name) => algorithmNamed(name)?.jose ?? []))

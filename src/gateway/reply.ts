@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
-import { DragomanError, type ErrorCode, errors } from '../core/errors.ts'
+import { DragomanError, type ErrorCode, errorHeard, errors } from '../core/errors.ts'
 import type { ExchangeResult } from '../core/exchange.ts'
+import type { Grant } from '../core/grant.ts'
 
 /** One HTTP answer, ready to be written. */
 export interface Answer {
@@ -19,6 +20,8 @@ export interface AnswerContext {
   readonly challenged: boolean
   /** The client has authenticated: it may hear what would be available to it. */
   readonly authenticated: boolean
+  /** The grant that was asked by, which has a word of its own for a token that is refused; `undefined`: not known. */
+  readonly grant?: Pick<Grant, 'refused'> | undefined
   /** The DPoP nonce to be used next, where they are in use. */
   readonly nonce?: string | undefined
 }
@@ -53,7 +56,7 @@ export function success(result: ExchangeResult, { id, nonce }: AnswerContext): A
 }
 
 /**
- * What a client is told of a failure: a function of its code alone (RFC 6749 §5.2), so that nothing of a token, a key or
+ * What a client is told of a failure: a function of its code and the grant alone (RFC 6749 §5.2, 7523 §3.1), so that nothing of a token, a key or
  * another party's answer can get into it. Anything without a code is `server_error`.
  *
  * The one addition: an authenticated client that asked for a token type hears which there are (from the configuration).
@@ -61,7 +64,7 @@ export function success(result: ExchangeResult, { id, nonce }: AnswerContext): A
 export function failure(error: unknown, context: AnswerContext): Answer {
   const known = error instanceof DragomanError ? error : undefined
   const code: ErrorCode = known?.code ?? 'ERR_INTERNAL'
-  const { error: name, status, description } = errors[code]
+  const { status, description } = errors[code]
   const available = context.authenticated && code === 'ERR_PROFILE_REQUESTED_TYPE' ? listed(known?.detail) : undefined
   return {
     status,
@@ -73,7 +76,10 @@ export function failure(error: unknown, context: AnswerContext): Answer {
       ...(TEMPORARY.has(status) && { 'retry-after': String(Math.ceil(known?.retryAfter ?? RETRY_AFTER)) }),
       ...(context.nonce !== undefined && { 'dpop-nonce': context.nonce }),
     },
-    body: JSON.stringify({ error: name, error_description: printable(available ?? description) }),
+    body: JSON.stringify({
+      error: errorHeard(code, context.grant),
+      error_description: printable(available ?? description),
+    }),
   }
 }
 

@@ -1,11 +1,12 @@
 import { DragomanError } from '../core/errors.ts'
 import type { TokenRequest } from '../core/exchange.ts'
+import type { Grant } from '../core/grant.ts'
 import type { TraceContext } from '../core/observer.ts'
-import { TOKEN_EXCHANGE, tokenTypes } from '../core/types.ts'
-import { isList } from '../core/value.ts'
+import { tokenTypes } from '../core/types.ts'
+import { freeze, isList, type ValueMap } from '../core/value.ts'
 import { fromBase64 } from '../wire/base64url.ts'
 import { isAbsoluteUri } from '../wire/general-name.ts'
-import { JSON_LIMITS, parseJson } from '../wire/json.ts'
+import { JSON_LIMITS, type JsonLimits, parseJson, parseJsonObject } from '../wire/json.ts'
 import type { Form } from './form.ts'
 import type { PeerChain } from './tls.ts'
 
@@ -23,7 +24,7 @@ export interface RequestFacts {
 }
 
 /**
- * A form as a token request (RFC 8693 §2.1).
+ * A form as a token request (RFC 8693 §2.1), of one of these grants.
  *
  * Checks: the grant type; that required parameters are there and `actor_token` with its type; the grammar of scope
  * (RFC 6749 §3.3) and of resource (RFC 8707 §2); that no `authorization_details` are asked for, since a restriction must
@@ -32,13 +33,18 @@ export interface RequestFacts {
  *
  * @throws {@link DragomanError} `ERR_REQUEST_*`, or `ERR_TOKEN_UNPROVED` for a certificate that was not shown
  */
-export function tokenRequest({ values, audience, resource }: Form, facts: RequestFacts): TokenRequest {
-  const grant_type = required(values, 'grant_type')
-  if (grant_type !== TOKEN_EXCHANGE) {
-    throw new DragomanError('ERR_REQUEST_GRANT', { detail: { expected: TOKEN_EXCHANGE } })
+export function tokenRequest(
+  { values, audience, resource }: Form,
+  facts: RequestFacts,
+  grants: readonly Grant[],
+): TokenRequest {
+  const grant_type = values.get('grant_type')
+  if (grant_type === undefined) throw new DragomanError('ERR_REQUEST_MISSING', { detail: { parameter: 'grant_type' } })
+  const grant = grants.find(({ type }) => type === grant_type)
+  if (grant === undefined) {
+    throw new DragomanError('ERR_REQUEST_GRANT', { detail: { expected: grants.map(({ type }) => type) } })
   }
-  const subject_token = required(values, 'subject_token')
-  const subject_token_type = required(values, 'subject_token_type')
+  const { subject_token, subject_token_type } = grant.present(values)
   const actor_token = values.get('actor_token')
   const actor_token_type = values.get('actor_token_type')
   if ((actor_token === undefined) !== (actor_token_type === undefined)) throw new DragomanError('ERR_REQUEST_ACTOR')
@@ -55,6 +61,8 @@ export function tokenRequest({ values, audience, resource }: Form, facts: Reques
     audience,
     resource,
     scope: scopeOf(values.get('scope')),
+    request_context: objectIn(values, 'request_context'),
+    request_details: objectIn(values, 'request_details'),
     csr: values.get('csr'),
     client_id: values.get('client_id'),
     client_secret: values.get('client_secret'),
@@ -67,10 +75,19 @@ export function tokenRequest({ values, audience, resource }: Form, facts: Reques
   }
 }
 
-function required(values: ReadonlyMap<string, string>, parameter: string): string {
-  const value = values.get(parameter)
-  if (value === undefined) throw new DragomanError('ERR_REQUEST_MISSING', { detail: { parameter } })
-  return value
+// The parameters of one call and where it came from; the token that is made of them goes into a header field.
+const TOLD_LIMITS: JsonLimits = { bytes: 4096, depth: 6, items: 256, text: 2048 }
+
+/** A parameter that is a JSON object, as text (transaction tokens §11.1). What is empty is absent. */
+function objectIn(values: ReadonlyMap<string, string>, parameter: string): ValueMap | undefined {
+  const text = values.get(parameter)
+  if (text === undefined) return undefined
+  try {
+    return freeze(parseJsonObject(text, TOLD_LIMITS))
+  } catch (cause) {
+    if (!(cause instanceof DragomanError)) throw cause
+    throw new DragomanError('ERR_REQUEST_CONTEXT', { cause, detail: { parameter, ...cause.detail } })
+  }
 }
 
 /** RFC 3986 §4.3 absolute-URI: no fragment. What has a host by its scheme has one. */

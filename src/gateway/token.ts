@@ -44,7 +44,7 @@ export function tokenHandler(options: TokenOptions) {
     }
     const trace = services.observer === undefined ? undefined : traceOf(headers)
     const facts: RequestFacts = { id, ...fieldsOf(raw.rawHeaders), trace, chain: chainOf(raw.socket) }
-    return tokenRequest(parseForm(body, limits), facts)
+    return tokenRequest(parseForm(body, limits), facts, services.grants)
   }
 
   return async (site: Site, request: FastifyRequest): Promise<Answer | ErrorCode> => {
@@ -73,6 +73,7 @@ export function tokenHandler(options: TokenOptions) {
       if (code === 'ERR_OVERLOADED') return code
       return failure(error, {
         ...context,
+        grant: services.grants.find(({ type }) => type === asked.grant_type),
         authenticated: code === 'ERR_PROFILE_REQUESTED_TYPE' && claimOf(asked, services) !== undefined,
         nonce: code === 'ERR_PROOF_NONCE' ? tenant.nonces?.current(now) : undefined,
       })

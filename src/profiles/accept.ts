@@ -1,9 +1,13 @@
 import { type AcceptanceDefaults, type AcceptanceOptions, tokenAcceptance } from '../core/acceptance.ts'
+import type { Grant } from '../core/grant.ts'
 import type { Acceptance, Targets, TokenAcceptance } from '../core/profile.ts'
+import type { TokenType } from '../core/token.ts'
 import type { TrustedIssuer } from '../core/trust.ts'
-import type { AcceptDocument, ProfileEnvironment } from './document.ts'
+import { OF_THE_CLIENT, tokenTypes } from '../core/types.ts'
+import type { AcceptDocument, ProfileDocument, ProfileEnvironment } from './document.ts'
 import { hint } from './nearest.ts'
 import type { Report } from './report.ts'
+import { clientsOf } from './transactions.ts'
 
 /** What stands where a profile says nothing about tokens, and which issuers it may name. */
 export function acceptanceDefaults(environment: ProfileEnvironment): AcceptanceDefaults {
@@ -14,31 +18,42 @@ export function acceptanceDefaults(environment: ProfileEnvironment): AcceptanceD
     tokenEndpoint,
     clockSkew,
     types: (format) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes,
-    issuerFault(name, format) {
+    kindRules: (format, kind) => catalog.codecs.find((codec) => codec.format === format)?.kindRules?.(kind),
+    issuerFault(name, format, types) {
       if (!known.includes(name)) return `there is no issuer ${JSON.stringify(name)}; ${hint(name, known, 'there are')}`
-      return faultFor(trust?.find(name), format)
+      return faultFor(trust?.find(name), format, types)
     },
   }
 }
 
 /** An issuer without what signatures of this format are checked against would have each of its tokens refused. */
-function faultFor(issuer: TrustedIssuer | undefined, format: string): string | undefined {
+function faultFor(issuer: TrustedIssuer | undefined, format: string, types: readonly TokenType[]): string | undefined {
   if (issuer === undefined) return undefined
   const { has } = issuer
+  if (types.includes(tokenTypes.unsignedJson)) {
+    return has.unsigned === true ? undefined : 'an issuer with `unsigned: true`'
+  }
   if (format === 'x509') return has.certificates ? undefined : 'an issuer with certificates; this one has keys only'
   // What a codec of one's own checks against is not known.
   if (format !== 'jwt' && format !== 'cwt') return undefined
-  return has.keys ? undefined : 'an issuer with keys; this one has certificates only'
+  if (has.keys) return undefined
+  return `an issuer with keys; this one has ${has.certificates ? 'certificates only' : 'none'}`
 }
 
 /** `accept`: who may use the profile, with what. Reports clients, issuers and targets that cannot be. */
 export function acceptanceOf(
-  accept: AcceptDocument,
+  { accept, transactions }: Pick<ProfileDocument, 'accept' | 'transactions'>,
   environment: ProfileEnvironment,
   defaults: AcceptanceDefaults,
   report: Report,
 ): Acceptance | undefined {
-  const { clients = [], subject_token_authenticates: authenticates = false } = accept
+  const { subject_token_authenticates: authenticates = false } = accept
+  const clients = accept.clients ?? (transactions ? clientsOf(transactions) : [])
+  if (transactions && (accept.clients || authenticates)) {
+    const option = accept.clients ? 'clients' : 'subject_token_authenticates'
+    const message = 'no such option beside `transactions`: its rows say which clients there are'
+    report.add({ path: ['accept', option], message, code: 'ERR_PROFILE_OPTION', atName: true })
+  }
   if (clients.length === 0 && !authenticates) {
     report.add({
       path: ['accept'],
@@ -46,15 +61,17 @@ export function acceptanceOf(
       atName: true,
     })
   }
-  for (const [index, client] of clients.entries()) {
+  for (const [index, client] of accept.clients?.entries() ?? []) {
     if (environment.clients.includes(client)) continue
     const message = `there is no client ${JSON.stringify(client)}; ${hint(client, environment.clients, 'there are')}`
     report.add({ path: ['accept', 'clients', index], message, code: 'ERR_PROFILE_OPTION' })
   }
   const formats = environment.catalog.codecs.map(({ format }) => format)
+  const grant = grantNamed(accept.grant, environment)
   const taken = (role: 'subject' | 'actor', options: AcceptanceOptions): TokenAcceptance | undefined => {
     const { format } = options
-    if (formats.includes(format)) return report.attempt([], () => tokenAcceptance(options, defaults, `accept.${role}`))
+    const standing = role === 'subject' ? { ...defaults, grant: grant.rules } : defaults
+    if (formats.includes(format)) return report.attempt([], () => tokenAcceptance(options, standing, `accept.${role}`))
     const message = `expected the name of a codec; ${hint(format, formats, 'there are')}`
     report.add({ path: ['accept', role, 'format'], message, code: 'ERR_PROFILE_OPTION' })
     return undefined
@@ -68,8 +85,30 @@ export function acceptanceOf(
     const fault = token && presenterFault(token, authenticates)
     if (fault) report.add({ path: ['accept', role, 'presented_by'], message: fault, code: 'ERR_PROFILE_OPTION' })
   }
+  if (subject) checkSpeakers(subject, clients, report)
   const targets = targetsOf(accept, report)
-  return subject && { clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+  return subject && { grant: grant.type, clients, subjectTokenAuthenticates: authenticates, subject, actor, targets }
+}
+
+/** The schema knows the names of those that there are; the first is the one of a profile that names none. */
+function grantNamed(name: string | undefined, { catalog: { grants } }: ProfileEnvironment): Grant {
+  const [first] = grants
+  const grant = name === undefined ? first : grants.find((candidate) => candidate.name === name)
+  if (grant === undefined) throw new TypeError('a grant of the catalogue')
+  return grant
+}
+
+/** Reports clients that say something by themselves and are no issuers of that name, and the reverse: nobody could ask. */
+function checkSpeakers({ types, issuers }: TokenAcceptance, clients: readonly string[], report: Report): void {
+  if (!types.some((type) => OF_THE_CLIENT.has(type))) return
+  const path = ['accept', 'subject', 'issuers']
+  const silent = clients.find((client) => !issuers.includes(client))
+  const stranger = issuers.find((issuer) => !clients.includes(issuer))
+  const message =
+    silent === undefined
+      ? stranger && `expected ids of clients of this profile: who signs by itself asks by itself; ${stranger} is none`
+      : `expected ${silent} among them: a client says something as the issuer of its own name`
+  if (message !== undefined) report.add({ path, message, code: 'ERR_PROFILE_OPTION', atName: true })
 }
 
 /** A resource server that presents what it was sent has to be one: named in the token, and known to us. */
@@ -80,7 +119,7 @@ function presenterFault({ presentedBy, audience }: TokenAcceptance, authenticate
 }
 
 function targetsOf({ targets }: AcceptDocument, report: Report): Targets {
-  const { allow = [], default: fallback = [], danger_any_target: open } = targets
+  const { allow = [], default: fallback = [], resources, danger_any_target: open } = targets
   const allowed = new Map<string, string>()
   for (const [index, target] of allow.entries()) {
     const [request, audience] = typeof target === 'string' ? [target, target] : [target.request, target.audience]
@@ -90,5 +129,9 @@ function targetsOf({ targets }: AcceptDocument, report: Report): Targets {
     }
     allowed.set(request, audience)
   }
-  return { allowed, fallback, open: open === true }
+  if (allowed.size === 0 && fallback.length === 0 && open !== true) {
+    const message = 'expected `allow` or `default`: what `resources` name is behind a target'
+    report.add({ path: ['accept', 'targets', 'resources'], message, code: 'ERR_PROFILE_OPTION', atName: true })
+  }
+  return { allowed, fallback, ...(resources && { resources: new Set(resources) }), open: open === true }
 }

@@ -3,6 +3,7 @@ import type { Catalog } from '../core/catalog.ts'
 import type { KeyStore } from '../core/keys.ts'
 import type { Stage } from '../core/stage.ts'
 import type { TrustStore } from '../core/trust.ts'
+import type { Kind, Value } from '../core/value.ts'
 import type { Check } from './check.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
@@ -32,6 +33,7 @@ export interface ProfileDocument {
   readonly name: string
   readonly description?: string
   readonly accept: AcceptDocument
+  readonly transactions?: readonly TransactionDocument[]
   readonly stages: readonly { readonly [stage: string]: unknown }[]
   readonly must_keep?: readonly string[]
   readonly max_lifetime?: number
@@ -39,6 +41,7 @@ export interface ProfileDocument {
 }
 
 export interface AcceptDocument {
+  readonly grant?: string
   readonly clients?: readonly string[]
   readonly subject_token_authenticates?: boolean
   readonly subject: AcceptanceOptions
@@ -46,9 +49,34 @@ export interface AcceptDocument {
   readonly targets: {
     readonly allow?: readonly (string | { readonly request: string; readonly audience: string })[]
     readonly default?: readonly string[]
+    readonly resources?: readonly string[]
     readonly danger_any_target?: true
   }
 }
+
+/** One row of the table of transactions. */
+export interface TransactionDocument {
+  readonly name: string
+  readonly clients: readonly string[]
+  readonly subject_token_types?: readonly string[]
+  readonly subjects: readonly string[]
+  readonly scope: readonly string[]
+  readonly lifetime: number
+  readonly replacements?: number
+  readonly details?: { readonly [member: string]: MemberDocument }
+  readonly context?: { readonly [member: string]: MemberDocument }
+}
+
+/** One member of `tctx` or `rctx`: its type, or more. */
+export type MemberDocument =
+  | Kind
+  | {
+      readonly type: Kind
+      readonly required?: boolean
+      readonly among?: readonly Value[]
+      readonly value?: Value
+      readonly cel?: string
+    }
 
 /** One entry of `stages`, with the stage that it names. */
 export interface Entry {

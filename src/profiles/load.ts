@@ -16,6 +16,7 @@ import { MAX_LIFETIME_DEFAULT, profileSchema } from './schema.ts'
 import { clashesIn, type Loaded, setOf } from './set.ts'
 import { MAX_PROBLEMS, readSource, type Source, type SourceFile } from './source.ts'
 import { stepsOf } from './steps.ts'
+import { checkOneSubject, checkTransactionToken, transactionsOf } from './transactions.ts'
 import { checkKeySource, writtenBy } from './writer.ts'
 
 export type { ProfileEnvironment } from './document.ts'
@@ -58,8 +59,11 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
   const defaults = acceptanceDefaults(environment)
   const entries = entriesOf(document, environment.catalog.stages, report)
   checkOrder(entries, report)
-  const accepts = acceptanceOf(document.accept, environment, defaults, report)
+  const accepts = acceptanceOf(document, environment, defaults, report)
   checkActor(document.accept.actor, entries, report)
+  const rows = document.transactions
+  const transactions = rows && accepts && transactionsOf(rows, accepts, environment, report)
+  if (accepts) checkOneSubject(accepts, rows, entries, report)
   const dangers = dangersIn(document, schema, report)
   const setting: Setting = {
     profile: document.name,
@@ -78,7 +82,10 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
   // What is to be written is known only when every stage has had its say.
   report.settle()
   const written = writtenBy(rendering, entries, environment, report)
-  if (written && accepts) checkKeySource(written, accepts, entries, report)
+  if (written && accepts) {
+    checkKeySource(written, accepts, entries, report)
+    checkTransactionToken(written, rows, entries.find(({ stage }) => stage.name === 'format')?.path ?? [], report)
+  }
   report.settle()
   if (written === undefined || accepts === undefined) throw new TypeError('a problem is reported')
   return Object.freeze({
@@ -97,6 +104,7 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
     dangers,
     mustKeep: Object.freeze([...(document.must_keep ?? [])]),
     maxLifetime: document.max_lifetime ?? MAX_LIFETIME_DEFAULT,
+    transactions,
     auditSubject: document.audit?.subject ?? 'hashed',
   })
 }

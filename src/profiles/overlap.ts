@@ -60,8 +60,11 @@ function put(served: Served, profile: Profile, index: number): void {
   for (const target of targetsOf(profile)) if (!served.targets.has(target)) served.targets.set(target, index)
 }
 
-const targetsOf = ({ accepts: { targets } }: Profile): readonly (string | undefined)[] =>
-  targets.fallback.length > 0 ? [undefined, ...targets.allowed.keys()] : [...targets.allowed.keys()]
+/** With a default, what is behind it can be asked for alone. */
+function targetsOf({ accepts: { targets } }: Profile): readonly (string | undefined)[] {
+  const { allowed, fallback, resources = [] } = targets
+  return fallback.length > 0 ? [undefined, ...new Set([...allowed.keys(), ...resources])] : [...allowed.keys()]
+}
 
 const nameOf = (target: string | undefined): string => (target === undefined ? 'no target' : `target ${target}`)
 
@@ -71,7 +74,7 @@ function requestsOf({ accepts, writer }: Profile): readonly { readonly key: stri
   return clients.flatMap((client) =>
     accepts.subject.types.flatMap((subject) =>
       (accepts.actor?.types ?? [undefined]).map((actor) => ({
-        key: JSON.stringify([client, subject, actor, writer.tokenType]),
+        key: JSON.stringify([accepts.grant, client, subject, actor, writer.tokenType]),
         says: [
           client === undefined ? 'no client authentication' : `client ${client}`,
           `subject token ${subject}`,

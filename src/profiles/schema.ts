@@ -1,6 +1,7 @@
 import { acceptanceSchema } from '../core/acceptance.ts'
 import type { Catalog } from '../core/catalog.ts'
 import { dangers } from '../core/profile.ts'
+import { transactionsSchema } from './transactions-schema.ts'
 
 /** Seconds: the default ceiling on what a profile issues, short enough that losing a token is a small loss. */
 export const MAX_LIFETIME_DEFAULT = 3600
@@ -29,10 +30,10 @@ const targets = (description: string) => ({
 })
 
 /**
- * JSON Schema (2020-12) of a profile, with the stages and encodings of this catalog: for editors, and for the check when
+ * JSON Schema (2020-12) of a profile, with the stages, encodings and grants of this catalog: for editors, and for the check when
  * a profile is loaded. One schema for both, so that neither knows more than the other.
  */
-export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'codecs'>): object {
+export function profileSchema({ stages, codecs, grants }: Pick<Catalog, 'stages' | 'codecs' | 'grants'>): object {
   const encodings = Object.assign({}, ...codecs.map((codec) => codec.encodings)) as object
   const ofStage = (schema: object) => ('properties' in schema ? (schema.properties as object) : {})
   const stageSchema = (stage: Catalog['stages'][number]) =>
@@ -60,6 +61,12 @@ export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'code
         additionalProperties: false,
         required: ['subject', 'targets'],
         properties: {
+          grant: {
+            enum: grants.map(({ name }) => name),
+            default: grants[0]?.name,
+            description:
+              'The grant by which it is asked for: a token exchange (RFC 8693), or an assertion that is redeemed as an authorization grant (RFC 7523).',
+          },
           clients: {
             type: 'array',
             items: { type: 'string', minLength: 1 },
@@ -93,11 +100,20 @@ export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'code
                 uniqueItems: true,
                 description: 'The audience of the output when nothing was asked for. Default: a target is required.',
               },
+              resources: {
+                type: 'array',
+                items: { type: 'string', minLength: 1 },
+                minItems: 1,
+                uniqueItems: true,
+                description:
+                  'What may be asked for in `resource` where the target is an authorization server, such as the APIs behind it: these are no targets then, and stand in the claim `resource`. Default: `resource` counts like `audience`.',
+              },
               danger_any_target: { const: true, description: `Danger: ${dangers.danger_any_target}.` },
             },
           },
         },
       },
+      transactions: transactionsSchema,
       stages: {
         type: 'array',
         minItems: 1,

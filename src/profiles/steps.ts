@@ -33,7 +33,8 @@ export function stepsOf(
     if (prepared && when !== undefined && transform === undefined && stage.phase === 'meaning') {
       report.add({ path, message: 'takes no `when`: it does nothing in an exchange', code: 'ERR_PROFILE_ORDER' })
     }
-    return { stage: stage.name, path: pathText(path), transform, when: condition, scopes: prepared?.scopes }
+    const { scopes, clients } = prepared ?? {}
+    return { stage: stage.name, path: pathText(path), transform, when: condition, scopes, clients }
   })
   return { steps, rendering }
 }

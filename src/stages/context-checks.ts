@@ -3,7 +3,7 @@ import type { Exchange } from '../core/exchange.ts'
 import type { Setting } from '../core/stage.ts'
 import type { Draft } from '../core/token.ts'
 import { claimOf } from '../core/token.ts'
-import { isKind, type Kind } from './claims.ts'
+import { isKind, type Kind } from '../core/value.ts'
 import { evaluateAt, expressionAt, wrongOption } from './options.ts'
 
 /** Refuses an exchange, or lets it pass. */

@@ -1,5 +1,5 @@
 import type { Stage } from '../core/stage.ts'
-import { KINDS, type Kind } from './claims.ts'
+import { KINDS, type Kind } from '../core/value.ts'
 import {
   type Change,
   convertClaims,

@@ -1,3 +1,4 @@
+import { PATH_CLAIM } from '../core/path.ts'
 import { wrongOption } from './options.ts'
 
 /**
@@ -6,7 +7,7 @@ import { wrongOption } from './options.ts'
  */
 export const RESERVED: ReadonlySet<string> = new Set([
   ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'],
-  ...['cnf', 'act', 'may_act', 'scope', 'client_id'],
+  ...['cnf', 'act', 'may_act', 'scope', 'client_id', PATH_CLAIM],
 ])
 
 /** How the subject was authenticated: kept or dropped, never made up by a gateway that did not do it (RFC 9068 §2.2.1). */
@@ -30,7 +31,8 @@ const OWNER: { readonly [claim: string]: string } = {
   scope: 'the validity stage',
   cnf: 'the sender_constraint stage',
   act: 'the embedding stage',
-  client_id: 'the kind of the format',
+  client_id: 'the kind of the format, or the sender_constraint stage,',
+  [PATH_CLAIM]: 'the embedding stage',
 }
 
 /** @throws {@link DragomanError} `ERR_PROFILE_OPTION` when `claim` is one of {@link RESERVED} */

@@ -1,9 +1,10 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Proof } from '../core/proof.ts'
-import type { Stage } from '../core/stage.ts'
+import type { Stage, Transform } from '../core/stage.ts'
 import type { Confirmation, Draft } from '../core/token.ts'
 import { map, withMember } from '../core/value.ts'
+import { type ClientOptions, nameClient } from './client.ts'
 import { wrongOption } from './options.ts'
 import { danger } from './schema.ts'
 
@@ -15,22 +16,24 @@ export interface SenderConstraintOptions {
   readonly method?: readonly string[]
   readonly rebind?: 'actor' | 'client'
   readonly require?: boolean
+  readonly client?: ClientOptions
   readonly danger_drop_confirmation?: true
 }
 
 /**
- * Says who may present the output: the holder of which key (`cnf`, RFC 7800).
+ * Says who may present the output: the holder of which key (`cnf`, RFC 7800), and at another authorization server which
+ * client (`client_id`).
  *
  * Keeps the constraint that came in, or binds to a key that was proved in this request: never to one that was only named.
  * A bound subject token stays bound to its own key; when another key is proved, that is a mistake or an attack and
  * refuses, unless `rebind` says that the token changes hands.
  *
- * @throws {@link DragomanError} `ERR_PROOF_REQUIRED`, `ERR_PROOF_MISMATCH`, `ERR_PROFILE_ACTOR_MISSING`
+ * @throws {@link DragomanError} `ERR_PROOF_REQUIRED`, `ERR_PROOF_MISMATCH`, `ERR_PROFILE_ACTOR_MISSING`, `ERR_PROFILE_CLIENT`
  */
 export const senderConstraint: Stage<SenderConstraintOptions> = {
   name: 'sender_constraint',
   phase: 'meaning',
-  summary: 'Says who may present the output: the holder of which key.',
+  summary: 'Says who may present the output: the holder of which key, and which client.',
   schema: {
     type: 'object',
     additionalProperties: false,
@@ -56,43 +59,71 @@ export const senderConstraint: Stage<SenderConstraintOptions> = {
           'Binds to another key than that of the subject token: that of the `actor` token, or the one that the `client` proved. Both must be proved in this request.',
       },
       require: { type: 'boolean', default: false, description: 'Refuses to issue a token that is bound to no key.' },
+      client: {
+        type: 'object',
+        additionalProperties: false,
+        minProperties: 1,
+        description:
+          'Names the client in the output (`client_id`), by the id that it has at the authorization server that the output is for. Not for access tokens, which name it anyway.',
+        properties: {
+          map: {
+            type: 'object',
+            minProperties: 1,
+            additionalProperties: { type: 'string', minLength: 1 },
+            description: 'The id of a client here to its id there.',
+          },
+          default: {
+            const: 'same',
+            description: 'A client that has no row is called there as here. Default: it is refused.',
+          },
+        },
+      },
       danger_drop_confirmation: danger(
         'Issues a bearer token from a bound one. The claim `former_cnf` then tells what it was bound to.',
       ),
     },
   },
-  prepare(options, { proofMethods }) {
-    const { mode = 'keep', rebind, require = false, danger_drop_confirmation: drop } = options
-    const method = methodsIn(options, proofMethods)
-    if (drop && (mode === 'bind' || rebind !== undefined || require)) {
-      throw wrongOption('danger_drop_confirmation', 'nothing beside it that binds the token')
-    }
-    if (rebind !== undefined && mode === 'bind') throw wrongOption('mode', 'no `bind` beside `rebind`, which says more')
-    if (drop) return { transform: dropConfirmation }
-    const bound = (draft: Draft, exchange: Exchange): Confirmation | undefined => {
-      if (rebind === 'actor') return actorsKey(exchange)
-      if (rebind === 'client') return provedKey(exchange, method)
-      // Of a subject token that is bound to nothing, the draft is bound to a DPoP proof: a default, until something is said.
-      const own = exchange.subject.confirmation === undefined ? undefined : draft.confirmation
-      if (own !== undefined) return stillBound(own, exchange, method)
-      const proof = mode === 'bind' ? firstProof(exchange, method) : undefined
-      return proof ? confirmationBy(proof) : draft.confirmation
-    }
+  prepare({ client, ...options }, { proofMethods }) {
+    const constrain = constraintBy(options, methodsIn(options, proofMethods))
+    if (client === undefined) return { transform: constrain }
+    const { names, transform } = nameClient(client)
     return {
-      transform(draft, exchange) {
-        const confirmation = bound(draft, exchange)
-        if (confirmation === undefined && require) throw proofRequired(method)
-        if (confirmation === draft.confirmation) return draft
-        // Only `rebind` can get here with a constraint that names another key.
-        const moved = rebind !== undefined && draft.confirmation !== undefined
-        return {
-          ...draft,
-          confirmation,
-          notes: moved ? [...draft.notes, { claim: 'cnf', became: 'mapped' }] : draft.notes,
-        }
-      },
+      clients: names,
+      transform: async (draft, exchange) => transform(await constrain(draft, exchange), exchange),
     }
   },
+}
+
+function constraintBy(
+  { mode = 'keep', rebind, require = false, danger_drop_confirmation: drop }: Omit<SenderConstraintOptions, 'client'>,
+  method: readonly string[],
+): Transform {
+  if (drop && (mode === 'bind' || rebind !== undefined || require)) {
+    throw wrongOption('danger_drop_confirmation', 'nothing beside it that binds the token')
+  }
+  if (rebind !== undefined && mode === 'bind') throw wrongOption('mode', 'no `bind` beside `rebind`, which says more')
+  if (drop) return dropConfirmation
+  const bound = (draft: Draft, exchange: Exchange): Confirmation | undefined => {
+    if (rebind === 'actor') return actorsKey(exchange)
+    if (rebind === 'client') return provedKey(exchange, method)
+    // Of a subject token that is bound to nothing, the draft is bound to a DPoP proof: a default, until something is said.
+    const own = exchange.subject.confirmation === undefined ? undefined : draft.confirmation
+    if (own !== undefined) return stillBound(own, exchange, method)
+    const proof = mode === 'bind' ? firstProof(exchange, method) : undefined
+    return proof ? confirmationBy(proof) : draft.confirmation
+  }
+  return (draft, exchange) => {
+    const confirmation = bound(draft, exchange)
+    if (confirmation === undefined && require) throw proofRequired(method)
+    if (confirmation === draft.confirmation) return draft
+    // Only `rebind` can get here with a constraint that names another key.
+    const moved = rebind !== undefined && draft.confirmation !== undefined
+    return {
+      ...draft,
+      confirmation,
+      notes: moved ? [...draft.notes, { claim: 'cnf', became: 'mapped' }] : draft.notes,
+    }
+  }
 }
 
 /** @throws {@link DragomanError} `ERR_PROOF_MISMATCH`: an answer bound to this key is not what was asked for */

@@ -5,20 +5,29 @@ import type { Exchange } from '../core/exchange.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Setting } from '../core/stage.ts'
 import type { Draft, Envelope, Token, TokenType, Validity, Verified } from '../core/token.ts'
+import { claimOf } from '../core/token.ts'
 import { tokenTypes } from '../core/types.ts'
 import type { Value } from '../core/value.ts'
 import { isBytes, map } from '../core/value.ts'
+
 import { AUTHENTICATION, assertFree, assertWritable } from './names.ts'
 import { wrongOption } from './options.ts'
 
 export const USES = ['subject', 'claims'] as const
 
-export interface UnwrapOptions {
+// As many as there can be issuers in a path: each may stand for one token around another.
+export const MAX_DEEPER = 8
+
+interface InnerOptions {
   readonly claim: string
   readonly accept: AcceptanceOptions
-  readonly use?: (typeof USES)[number]
   readonly claims?: readonly string[]
   readonly prefix?: string
+}
+
+export interface UnwrapOptions extends InnerOptions {
+  readonly use?: (typeof USES)[number]
+  readonly deeper?: readonly InnerOptions[]
 }
 
 /**
@@ -29,6 +38,9 @@ export interface UnwrapOptions {
  * the prefix. Either way the output lives no longer than it, starts no sooner, and has no scope that it lacks where it has
  * any; and where it is bound to a key and the outer token is not, the output is bound to that key.
  *
+ * `deeper`: the same with the token inside that one, and so on; each is verified by rules of its own, so that the whole way
+ * of a token is proved by those who signed each step of it, and not by the last of them alone.
+ *
  * @throws {@link DragomanError} `ERR_PROFILE_EMBEDDED`, with the reason inside as `detail.code`; `ERR_TRUST_UNAVAILABLE`
  * and the like as they are, since a retry may help
  */
@@ -36,32 +48,60 @@ export function unwrapToken(
   options: UnwrapOptions,
   setting: Setting,
 ): (draft: Draft, exchange: Exchange) => Promise<Draft> {
-  const { claim, use = 'subject', claims = [], prefix = `${claim}_` } = options
-  const acceptance = tokenAcceptance(options.accept, setting.acceptance, 'unwrap.accept')
-  const type = declaredType(options.accept, acceptance)
+  const { claim, use = 'subject', claims = [], deeper = [] } = options
+  const outermost = innerIn(options, setting, 'unwrap')
+  const further = deeper.map((inner, index) => innerIn(inner, setting, `unwrap.deeper[${index}]`))
   if (use === 'claims' && claims.length === 0) throw wrongOption('unwrap.claims', 'names of claims, for `use: claims`')
   if (use === 'subject' && options.prefix !== undefined)
     throw wrongOption('unwrap.prefix', '`use: claims` with a prefix')
-  claims.forEach((name, index) => {
-    if (use === 'claims') assertWritable(`${prefix}${name}`, `unwrap.claims[${index}]`)
-    else assertFree(name, `unwrap.claims[${index}]`)
-  })
+  if (use === 'claims') assertNames(outermost, 'unwrap')
+  else for (const [index, name] of claims.entries()) assertFree(name, `unwrap.claims[${index}]`)
+  for (const [index, inner] of further.entries()) assertNames(inner, `unwrap.deeper[${index}]`)
   return async (draft, exchange) => {
-    const envelope = envelopeIn(exchange.subject, claim, type)
-    const inner = await verify(envelope, acceptance, claim, exchange)
-    const narrowed: Draft = {
-      ...draft,
-      validity: narrower(draft.validity, inner.validity),
-      confirmation: narrowerKey(draft, inner, acceptance, exchange),
+    let around: Token = await verify(exchange.subject, outermost, exchange)
+    const narrowed = narrowedBy(draft, around, outermost, exchange)
+    let current =
+      use === 'claims' ? withClaims(narrowed, around, outermost) : withSubject(narrowed, around, claims, claim)
+    for (const inner of further) {
+      around = await verify(around, inner, exchange)
+      current = withClaims(narrowedBy(current, around, inner, exchange), around, inner)
     }
-    return use === 'claims' ? withClaims(narrowed, inner, claims, prefix) : withSubject(narrowed, inner, claims, claim)
+    return current
   }
 }
 
+/** One token inside another, and what of it is wanted. */
+interface Inner {
+  readonly claim: string
+  readonly type: TokenType
+  readonly acceptance: TokenAcceptance
+  readonly claims: readonly string[]
+  readonly prefix: string
+}
+
+function innerIn(
+  { claim, accept, claims = [], prefix = `${claim}_` }: InnerOptions,
+  setting: Setting,
+  path: string,
+): Inner {
+  const acceptance = tokenAcceptance(accept, setting.acceptance, `${path}.accept`)
+  return { claim, acceptance, type: declaredType(accept, acceptance, path), claims, prefix }
+}
+
+function assertNames({ claims, prefix }: Inner, path: string): void {
+  for (const [index, name] of claims.entries()) assertWritable(`${prefix}${name}`, `${path}.claims[${index}]`)
+}
+
+const narrowedBy = (draft: Draft, inner: Token, { acceptance }: Inner, exchange: Exchange): Draft => ({
+  ...draft,
+  validity: narrower(draft.validity, inner.validity),
+  confirmation: narrowerKey(draft, inner, acceptance, exchange),
+})
+
 /** An envelope has one declared type, and a codec reads several. */
-function declaredType({ types }: AcceptanceOptions, acceptance: TokenAcceptance): TokenType {
+function declaredType({ types }: AcceptanceOptions, acceptance: TokenAcceptance, path: string): TokenType {
   const [type, another] = types ?? [EMBEDDED_TYPES.get(acceptance.format) ?? acceptance.types[0]]
-  if (type === undefined || another !== undefined) throw wrongOption('unwrap.accept.types', 'one token type')
+  if (type === undefined || another !== undefined) throw wrongOption(`${path}.accept.types`, 'one token type')
   return type
 }
 
@@ -79,12 +119,8 @@ function envelopeIn({ claims }: Token, claim: string, type: TokenType): Envelope
   return { raw, type, role: 'embedded' }
 }
 
-async function verify(
-  envelope: Envelope,
-  acceptance: TokenAcceptance,
-  claim: string,
-  exchange: Exchange,
-): Promise<Verified<Token>> {
+async function verify(around: Token, { claim, type, acceptance }: Inner, exchange: Exchange): Promise<Verified<Token>> {
+  const envelope = envelopeIn(around, claim, type)
   try {
     return await exchange.verify(envelope, acceptance)
   } catch (error) {
@@ -131,9 +167,9 @@ function withSubject(draft: Draft, inner: Token, claims: readonly string[], clai
   return { ...draft, claims: map(entries), notes: [...draft.notes, { claim: 'sub', became: 'mapped' }] }
 }
 
-function withClaims(draft: Draft, inner: Token, claims: readonly string[], prefix: string): Draft {
+function withClaims(draft: Draft, inner: Token, { claims, prefix }: Inner): Draft {
   const entries = claims.flatMap((name): [string, Value][] => {
-    const value = inner.claims[name]
+    const value = claimOf(inner, name)
     return value === undefined ? [] : [[`${prefix}${name}`, value]]
   })
   return { ...draft, claims: map([...Object.entries(draft.claims), ...entries]) }

@@ -2,6 +2,7 @@ import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Stage } from '../core/stage.ts'
 import type { Draft } from '../core/token.ts'
+import { lifetimeOf } from '../core/transaction.ts'
 import { wrongOption } from './options.ts'
 import { danger, scopeName, scopeNames } from './schema.ts'
 import { type ScopeOptions, scopeIn } from './scope.ts'
@@ -124,10 +125,11 @@ function withTimes(draft: Draft, exchange: Exchange, options: ValidityOptions): 
   }
 }
 
-function ceiling({ validity }: Draft, { subject, actor, now, profile }: Exchange, options: ValidityOptions): number {
+function ceiling({ validity }: Draft, exchange: Exchange, options: ValidityOptions): number {
+  const { subject, actor, now } = exchange
   const drafted = validity.expiresAt ?? Infinity
   const inputs = Math.min(subject.validity.expiresAt ?? Infinity, actor?.validity.expiresAt ?? Infinity)
-  const most = now + profile.maxLifetime
+  const most = now + lifetimeOf(exchange)
   // What limits the draft more than the inputs do, such as the certificate of the signer, is not given up with them.
   if (options.danger_outlive_subject && drafted >= Math.floor(inputs)) return most
   return Math.min(drafted, most, options.danger_outlive_subject ? Infinity : inputs)

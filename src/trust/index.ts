@@ -3,6 +3,7 @@ import { algorithmNamed, algorithms as allAlgorithms } from '../core/algorithms.
 import type { Carry } from '../core/carry.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { KeyHint, KeyStore, VerificationKey } from '../core/keys.ts'
+import { subjectSpace } from '../core/subjects.ts'
 import type { Anchor, Authorities, TrustedIssuer, TrustStore } from '../core/trust.ts'
 import type { Value } from '../core/value.ts'
 import { isList, isMap, map } from '../core/value.ts'
@@ -16,7 +17,6 @@ import type { Fetch } from './fetcher.ts'
 import { keySet, keysOfJwks } from './key-set.ts'
 import type { IssuerEntry } from './options.ts'
 import { type RemoteKeys, remoteKeys } from './remote.ts'
-import { subjectSpace } from './subjects.ts'
 
 export { createFetcher, type Fetch, type FetchOptions } from './fetcher.ts'
 export { type FetchEntry, type IssuerEntry, issuerSchema } from './options.ts'
@@ -117,7 +117,8 @@ function load(entry: IssuerEntry, tools: TrustTools): Loaded {
   if (given > 1) throw wrong('keys from one place')
   const remote = remoteFor(entry, algorithms, tools)
   const keys = remote ? [] : localKeys(entry, algorithms, tools)
-  if (!remote && keys.length + authorities.anchors.length === 0) throw wrong('keys or certificates')
+  const unsigned = entry.unsigned === true
+  if (!remote && keys.length + authorities.anchors.length === 0 && !unsigned) throw wrong('keys or certificates')
   const anchor = remote ? fetched(remote, authorities) : fixed(keys, authorities)
   const { issuer } = entry
   return {
@@ -126,7 +127,11 @@ function load(entry: IssuerEntry, tools: TrustTools): Loaded {
       subjects: entry.subjects,
       history: entry.history === true,
       trustDomain: entry.trust_domain,
-      has: { keys: remote !== undefined || keys.length > 0, certificates: authorities.anchors.length > 0 },
+      has: {
+        keys: remote !== undefined || keys.length > 0,
+        certificates: authorities.anchors.length > 0,
+        ...(unsigned && { unsigned }),
+      },
     }),
     status: () => (remote ? { issuer, ...remote.status() } : { issuer, ready: true, keys: keys.length }),
   }

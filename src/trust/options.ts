@@ -17,6 +17,7 @@ export interface IssuerEntry {
   readonly algorithms?: readonly string[]
   readonly subjects: readonly string[]
   readonly history?: boolean
+  readonly unsigned?: true
   readonly fetch?: FetchEntry
 }
 
@@ -144,6 +145,11 @@ export const issuerSchema = {
       type: 'boolean',
       default: false,
       description: 'Whether the `act` chain in its tokens is believed. Otherwise a token with `act` is refused.',
+    },
+    unsigned: {
+      const: true,
+      description:
+        'It is a client of this name, and is believed without a signature where a profile says `danger_unsigned`. Needs no keys.',
     },
     fetch: fetchSchema,
   },

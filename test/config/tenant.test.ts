@@ -132,7 +132,7 @@ describe('a tenant', () => {
     const [entry] = tenants
     if (!entry) throw new Error('no tenant')
     const tools = {
-      catalog: { codecs: [], stages: [], clientMethods: [], proofMethods: [] },
+      catalog: { codecs: [], stages: [], grants: [], clientMethods: [], proofMethods: [] },
       clock: () => 0,
       env: {},
       carry: undefined,
@@ -322,6 +322,23 @@ describe('a warning', () => {
       'profile one: whoever has a subject token may use it, without a client',
       'profile one: tokens are taken that were issued for somebody else (audience: any)',
     ])
+  })
+
+  it('is given to a profile that takes grants of no explicit type, and to no other', async () => {
+    const warning =
+      'profile one: grants without an explicit type are taken, and an ID token could pass for one (set `kind`)'
+    const redeeming = GOOD.replace('  clients: [demo]', '  clients: [demo]\n  grant: jwt-bearer')
+    here.write('profiles/one.yaml', redeeming)
+    expect(await warnings()).toContain(warning)
+    here.write('profiles/one.yaml', redeeming.replace('format: jwt', 'format: jwt\n    kind: oauth-id-jag+jwt'))
+    expect(await warnings()).not.toContain(warning)
+    here.write('profiles/one.yaml', GOOD)
+    expect(await warnings()).not.toContain(warning)
+  })
+
+  it('says nothing of an audience where the audience is the client', async () => {
+    here.write('profiles/one.yaml', GOOD.replace('    format: jwt', '    format: jwt\n    for_client: aud'))
+    expect((await warnings()).join('\n')).not.toContain('audience: any')
   })
 
   it('never shows a secret', async () => {

@@ -1,6 +1,9 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
+import { jwt } from '../../src/codecs/jwt/index.ts'
 import { type AcceptanceOptions, acceptanceSchema, tokenAcceptance } from '../../src/core/acceptance.ts'
+import { tokenTypes } from '../../src/core/types.ts'
+import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
 import { acceptanceDefaults, code } from '../support/exchange.ts'
 
 const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(acceptanceSchema)
@@ -22,6 +25,9 @@ describe('acceptance', () => {
       audience: ['https://gw.example', 'https://gw.example/token'],
       clockSkew: 30,
       maxAge: undefined,
+      maxLifetime: undefined,
+      forClient: undefined,
+      limitedBy: undefined,
       require: [],
       singleUse: false,
       presentedBy: 'holder',
@@ -40,6 +46,9 @@ describe('acceptance', () => {
       audience: ['x'],
       clock_skew: 0,
       max_age: 60,
+      max_lifetime: 600,
+      for_client: 'azp',
+      limited_by: 'resource',
       require: ['email'],
       single_use: true,
       presented_by: 'audience',
@@ -56,6 +65,9 @@ describe('acceptance', () => {
       audience: ['x'],
       clockSkew: 0,
       maxAge: 60,
+      maxLifetime: 600,
+      forClient: 'azp',
+      limitedBy: 'resource',
       require: ['email'],
       singleUse: true,
       presentedBy: 'audience',
@@ -69,6 +81,53 @@ describe('acceptance', () => {
     expect(accept({ format: 'jwt', issuers, audience: 'any' }).audience).toEqual([])
     expect(accept({ format: 'x509', issuers }).audience).toEqual([])
     expect(validate({ format: 'jwt', issuers, audience: [] })).toBe(false)
+  })
+
+  it('IJ-05: asks for no other audience of a token whose audience is its client', () => {
+    expect(accept({ format: 'jwt', issuers, for_client: 'aud' })).toMatchObject({ audience: [], forClient: 'aud' })
+    expect(accept({ format: 'jwt', issuers, for_client: 'azp' }).audience).toHaveLength(2)
+  })
+
+  const redeemed = (options: AcceptanceOptions) =>
+    tokenAcceptance(options, { ...acceptanceDefaults, grant: jwtBearer.rules }, 'accept.subject')
+
+  it('AG-05, AG-07, IC-16: takes an assertion once, as a JWT, and none that lives for hours', () => {
+    const accepted = { types: [tokenTypes.jwt], singleUse: true, maxLifetime: 3600 }
+    expect(redeemed({ format: 'jwt', issuers })).toMatchObject(accepted)
+    expect(redeemed({ format: 'jwt', issuers, single_use: false, max_lifetime: 60 })).toMatchObject({
+      singleUse: false,
+      maxLifetime: 60,
+    })
+  })
+
+  it('AU-06, IJ-31, IJ-32: knows that an ID-JAG names the issuer alone, and its client', () => {
+    const kindRules = (_: string, kind: string | undefined) => jwt().kindRules?.(kind)
+    const read = (options: Partial<AcceptanceOptions>) =>
+      tokenAcceptance({ format: 'jwt', issuers, ...options }, { ...acceptanceDefaults, kindRules }, 'accept.subject')
+    const both = ['https://gw.example', 'https://gw.example/token']
+    expect(read({ kind: 'oauth-id-jag+jwt' })).toMatchObject({
+      ...{ audience: [both[0]], forClient: 'client_id', limitedBy: 'resource' },
+    })
+    expect(read({ kind: 'authorization-grant+jwt' })).toMatchObject({
+      ...{ audience: both, forClient: undefined, limitedBy: undefined },
+    })
+    expect(read({ kind: 'oauth-id-jag+jwt', audience: ['urn:us'] }).audience).toEqual(['urn:us'])
+    const own = code('ERR_PROFILE_OPTION', { path: 'accept.subject.issuers[1]', expected: expect.any(String) })
+    for (const kind of ['authorization-grant+jwt', 'oauth-id-jag+jwt']) {
+      expect(() => read({ kind, issuers: [...issuers, 'self'] })).toThrow(own)
+    }
+  })
+
+  it('IJ-16, BD-48: never takes a grant of this gateway, whatever its kind', () => {
+    for (const own of ['self', 'https://gw.example']) {
+      const refusal = code('ERR_PROFILE_OPTION', { path: 'accept.subject.issuers[0]', expected: expect.any(String) })
+      expect(() => redeemed({ format: 'jwt', issuers: [own] })).toThrow(refusal)
+    }
+  })
+
+  it('refuses a format in which no assertion is', () => {
+    const refusal = code('ERR_PROFILE_OPTION', { path: 'accept.subject.format', expected: expect.any(String) })
+    expect(() => redeemed({ format: 'cwt', issuers })).toThrow(refusal)
   })
 
   it.each<[string, AcceptanceOptions]>([
@@ -95,5 +154,65 @@ describe('acceptance', () => {
     { format: 'jwt', issuers, audiences: ['x'] },
   ])('its schema refuses %j', (options) => {
     expect(validate(options)).toBe(false)
+  })
+})
+
+describe('a type with rules of its own', () => {
+  const uri = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
+  const taken = (name: string, more: Partial<AcceptanceOptions> = {}) =>
+    accept({ format: 'jwt', issuers, types: [uri(name)], ...more })
+  const refused = (options: () => unknown, path: string) =>
+    expect(options).toThrow(code('ERR_PROFILE_OPTION', { path: `accept.subject.${path}` }))
+
+  it('is never among those that are taken by default', () => {
+    const all = ['jwt', 'txn_token', 'self_signed', 'unsigned_json'].map(uri)
+    expect(tokenAcceptance({ format: 'jwt', issuers }, { ...acceptanceDefaults, types: () => all }, '').types).toEqual([
+      uri('jwt'),
+    ])
+  })
+
+  it('self_signed is for us, for a minute, once', () => {
+    expect(taken('self_signed')).toMatchObject({
+      ...{
+        audience: ['https://gw.example', 'https://gw.example/token'],
+        maxAge: 60,
+        maxLifetime: 300,
+        singleUse: true,
+      },
+    })
+    expect(taken('self_signed', { max_age: 10 })).toMatchObject({ maxAge: 10 })
+    refused(() => taken('self_signed', { audience: 'any' }), 'audience')
+    refused(() => taken('self_signed', { single_use: false }), 'single_use')
+  })
+
+  it('unsigned_json is a danger that is said, of a subject', () => {
+    expect(taken('unsigned_json', { danger_unsigned: true })).toMatchObject({ audience: [], singleUse: false })
+    refused(() => taken('unsigned_json'), 'types')
+    refused(() => taken('unsigned_json', { danger_unsigned: true, single_use: true }), 'single_use')
+    refused(() => taken('jwt', { danger_unsigned: true }), 'danger_unsigned')
+    const options: AcceptanceOptions = { format: 'jwt', issuers, types: [uri('unsigned_json')], danger_unsigned: true }
+    expect(() => tokenAcceptance(options, acceptanceDefaults, 'accept.actor')).toThrow(
+      code('ERR_PROFILE_OPTION', { path: 'accept.actor.types' }),
+    )
+  })
+
+  it('txn_token is a transaction token, of today or of older drafts, and a transaction token nothing else', () => {
+    expect(taken('txn_token')).toMatchObject({ kind: 'txntoken+jwt' })
+    expect(taken('txn_token', { kind: 'txn_token' })).toMatchObject({ kind: 'txn_token' })
+    refused(() => taken('txn_token', { kind: 'at+jwt' }), 'kind')
+    refused(() => taken('jwt', { kind: 'txntoken+jwt' }), 'types')
+    refused(() => accept({ format: 'jwt', issuers, kind: 'txntoken+jwt' }), 'types')
+  })
+
+  it('stands alone', () => {
+    for (const name of ['txn_token', 'self_signed', 'unsigned_json']) {
+      refused(() => accept({ format: 'jwt', issuers, types: [uri('jwt'), uri(name)] }), 'types')
+    }
+  })
+
+  it('access tokens of others are taken where the profile lists their type', () => {
+    expect(accept({ format: 'jwt', issuers })).not.toHaveProperty('foreignAccessTokens')
+    expect(taken('jwt')).not.toHaveProperty('foreignAccessTokens')
+    expect(taken('access_token')).toHaveProperty('foreignAccessTokens', true)
   })
 })

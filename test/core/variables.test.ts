@@ -53,6 +53,14 @@ describe('variables', () => {
     expect(now).toBe(NOW)
   })
 
+  it('have what the client tells of its call, as it was sent', () => {
+    const told = map([['order', map([['id', 'o-1']])]])
+    const { request } = variables({ request: { request_details: told, request_context: map([['ip', '::1']]) } })
+    expect(request['details']).toBe(told)
+    expect(request['context']).toEqual(map([['ip', '::1']]))
+    expect(variables().request).not.toHaveProperty('details')
+  })
+
   it('have nothing of an actor or a proof that is not there', () => {
     expect(variables().actor).toEqual(map())
     expect(variables().proof).toEqual(map())

@@ -11,6 +11,7 @@ import { createGateway } from '../../src/compose.ts'
 import { errors } from '../../src/core/errors.ts'
 import { together, workerCounters } from '../../src/gateway/metrics.ts'
 import { blocks, blocksOf, pages, read, root, shipped } from '../support/pages.ts'
+import { newTransactionWorld } from '../support/transactions.ts'
 import { newWorld, type World } from '../support/world.ts'
 
 /** The anchors that a page has, as GitHub makes them of its headings. */
@@ -306,8 +307,14 @@ describe('docs/operations.md', () => {
     })
     await world.post({ subject_token, audience: 'https://jwt-to-x509.beta.example', csr: world.file('client.csr') })
     await world.post({ subject_token: 'x', audience: 'https://jwt-to-cwt.beta.example' })
-    const seen = new Set(world.records.flatMap((record) => Object.keys(JSON.parse(JSON.stringify(record)) as Members)))
-    await world.close()
+    const transactions = await newTransactionWorld()
+    await transactions.ask('nightly', {
+      ...{ token: '{"sub":"job/nightly-report"}', type: 'urn:ietf:params:oauth:token-type:unsigned_json' },
+      ...{ scope: 'report.build', details: { period: '2026-11' } },
+    })
+    const records = [...world.records, ...transactions.records]
+    const seen = new Set(records.flatMap((record) => Object.keys(JSON.parse(JSON.stringify(record)) as Members)))
+    await Promise.all([world.close(), transactions.close()])
     expect([...seen].sort()).toEqual([...fields].sort())
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Profile } from '../../src/core/profile.ts'
+import type { TokenRequest } from '../../src/core/exchange.ts'
+import type { Profile, Targets } from '../../src/core/profile.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { audienceFor, targetsOf } from '../../src/exchange/select.ts'
 import {
@@ -212,8 +213,59 @@ describe('the audience of the output', () => {
     const two = profile({ targets: targets(TARGET, 'rates') })
     const { access_token } = await world(two).exchange({ audience: [TARGET, 'rates'], resource: [TARGET] })
     expect(said(access_token)['aud']).toEqual([TARGET, 'rates'])
-    expect(targetsOf(request({ audience: ['a', 'a'], resource: ['b', 'a'] }))).toEqual(['a', 'b'])
-    expect(targetsOf(request({ audience: ['a', 'a'] }))).toEqual(['a'])
+    expect(targetsOf(request({ audience: ['a', 'a'], resource: ['b', 'a'] }), targets())).toEqual(['a', 'b'])
+    expect(targetsOf(request({ audience: ['a', 'a'] }), targets())).toEqual(['a'])
+  })
+
+  describe('behind which there is a resource', () => {
+    const behind = (...resources: readonly string[]) =>
+      world(profile({ targets: { ...targets(TARGET), resources: new Set(resources) } }))
+
+    it('IJ-03: is named by audience alone; the resource goes along', async () => {
+      const asked = behind('https://api.example', 'https://other.example')
+      const one = said((await asked.exchange({ audience: [TARGET], resource: ['https://api.example'] })).access_token)
+      expect(one).toMatchObject({ aud: [TARGET], resource: 'https://api.example' })
+      const two = { audience: [TARGET], resource: ['https://api.example', 'https://other.example'] }
+      const { access_token } = await behind(...two.resource).exchange({
+        ...two,
+        subject_token: subjectToken({ jti: 's2' }),
+      })
+      expect(said(access_token)).toMatchObject({ aud: [TARGET], resource: two.resource })
+    })
+
+    it('can be named alone where there is a default, and stands in no other output', async () => {
+      const resources = new Set(['https://api.example'])
+      const both = [
+        profile({ targets: { ...targets(), fallback: [TARGET], resources } }),
+        second({ targets: targets('https://x.example') }),
+      ]
+      const asking = (resource: string, jti: string) =>
+        world(both).exchange({ audience: [], resource: [resource], subject_token: subjectToken({ jti }) })
+      const behindDefault = said((await asking('https://api.example', 's3')).access_token)
+      expect(behindDefault).toMatchObject({ aud: [TARGET], resource: 'https://api.example' })
+      const target = said((await asking('https://x.example', 's4')).access_token)
+      expect(target).toMatchObject({ aud: ['https://x.example'] })
+      expect(target).not.toHaveProperty('resource')
+    })
+
+    it('is ambiguous where it is a target of another profile', async () => {
+      const resources = new Set(['https://api.example'])
+      const both = [
+        profile({ targets: { ...targets(), fallback: [TARGET], resources } }),
+        second({ targets: targets('https://api.example') }),
+      ]
+      const asking = world(both).exchange({ audience: [], resource: ['https://api.example'] })
+      await expect(asking).rejects.toThrow(refusal('ERR_PROFILE_AMBIGUOUS'))
+    })
+
+    it('IJ-07: is none that the profile does not list, and is no target', async () => {
+      const unknown = behind('https://api.example').exchange({ audience: [TARGET], resource: ['https://x.example'] })
+      await expect(unknown).rejects.toThrow(refusal('ERR_PROFILE_TARGET'))
+      const only = behind('https://api.example').exchange({ audience: [], resource: ['https://api.example'] })
+      await expect(only).rejects.toThrow(refusal('ERR_PROFILE_TARGET'))
+      const target = behind('https://api.example').exchange({ audience: [TARGET], resource: [TARGET] })
+      await expect(target).rejects.toThrow(refusal('ERR_PROFILE_TARGET'))
+    })
   })
 
   it('is anything where danger_any_target says so', async () => {
@@ -236,5 +288,55 @@ describe('the audience of the output', () => {
       subject_token: subjectToken({ aud: ['https://gw.example', 'https://elsewhere.example'] }),
     })
     expect(said(access_token)['aud']).toEqual([TARGET])
+  })
+})
+
+describe('a token that names what it may be used for', () => {
+  const [a, b] = ['https://a.example', 'https://b.example']
+  const both = { ...targets(a, b), fallback: [a, b] }
+  const audienceOf = async (resource: unknown, asked: Partial<TokenRequest> = {}, differs: Partial<Targets> = {}) => {
+    const limited = profile({ subject: { limitedBy: 'resource' }, targets: { ...both, ...differs } })
+    const { access_token } = await world(limited).exchange({
+      ...{ audience: [], subject_token: subjectToken({ resource }) },
+      ...asked,
+    })
+    return said(access_token)['aud']
+  }
+  const target = refusal('ERR_PROFILE_TARGET')
+
+  it('IJ-36: has the default cut to it', async () => {
+    expect(await audienceOf(a)).toEqual([a])
+    expect(await audienceOf([b, a, 'https://c.example'])).toEqual([a, b])
+    await expect(audienceOf('https://c.example')).rejects.toThrow(target)
+    await expect(audienceOf([])).rejects.toThrow(target)
+  })
+
+  it('IJ-36: refuses a target that was asked for and is not named', async () => {
+    expect(await audienceOf([a, b], { resource: [a, b] })).toEqual([a, b])
+    expect(await audienceOf([a, b], { audience: [a] })).toEqual([a])
+    await expect(audienceOf(a, { resource: [a, b] })).rejects.toThrow(target)
+    await expect(audienceOf(a, { audience: [b] })).rejects.toThrow(target)
+  })
+
+  it('is limited by nothing where it names nothing, and where nobody looks', async () => {
+    expect(await audienceOf(undefined)).toEqual([a, b])
+    const careless = world(profile({ targets: both }))
+    const { access_token } = await careless.exchange({ audience: [], subject_token: subjectToken({ resource: a }) })
+    expect(said(access_token)['aud']).toEqual([a, b])
+  })
+
+  it('names it in the words of requests', async () => {
+    expect(await audienceOf('urn:a', {}, { allowed: new Map([['urn:a', a]]) })).toEqual([a])
+  })
+
+  it.each([[1], [[a, 1]], [null], [{ a: 1 }]])('is not guessed at: %j', async (resource) => {
+    await expect(audienceOf(resource)).rejects.toThrow(refusal('ERR_TOKEN_CLAIM'))
+  })
+
+  it('stays limited whatever a stage does', async () => {
+    const wide = stage((draft) => ({ ...draft, validity: { ...draft.validity, audience: [a, b] } }))
+    const limited = profile({ subject: { limitedBy: 'resource' }, targets: both, steps: [wide] })
+    const asking = world(limited).exchange({ audience: [], subject_token: subjectToken({ resource: a }) })
+    await expect(asking).rejects.toThrow(refusal('ERR_PROFILE_WIDER'))
   })
 })

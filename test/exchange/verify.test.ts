@@ -5,6 +5,7 @@ import type { TokenAcceptance } from '../../src/core/profile.ts'
 import type { TrustedIssuer } from '../../src/core/trust.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { verifyToken } from '../../src/exchange/verify.ts'
+import { verifiedStore } from '../../src/stores/verified.ts'
 import {
   acceptance,
   actorToken,
@@ -298,6 +299,54 @@ describe('time', () => {
   })
 })
 
+describe('how long it is valid', () => {
+  it('AG-05: max_lifetime: an expiry as far ahead passes, a second further does not, skew included', async () => {
+    await passes({ token: { exp: NOW + 60 }, subject: { maxLifetime: 60 } })
+    await refuses({ token: { exp: NOW + 61 }, subject: { maxLifetime: 60 } }, 'ERR_TOKEN_LIFETIME')
+    await passes({ token: { exp: NOW + 90 }, subject: { maxLifetime: 60, clockSkew: 30 } })
+    await refuses({ token: { exp: NOW + 91 }, subject: { maxLifetime: 60, clockSkew: 30 } }, 'ERR_TOKEN_LIFETIME')
+  })
+})
+
+describe('the path that it came', () => {
+  it('is believed of an issuer that is trusted for history, and of no other', async () => {
+    const token = { trust_path: ['https://a.example'] }
+    await passes({ token, issuer: { history: true } })
+    await refuses({ token }, 'ERR_TOKEN_PATH')
+    await passes({ token: { trust_path: [] } })
+  })
+
+  it('is refused when it is malformed, whoever says so', async () => {
+    await refuses({ token: { trust_path: 'https://a.example' }, issuer: { history: true } }, 'ERR_TOKEN_PATH')
+    await refuses({ token: { trust_path: [1] }, issuer: { history: true } }, 'ERR_TOKEN_PATH')
+  })
+})
+
+describe('the client that it was made for', () => {
+  it('IJ-32: is the one that asks', async () => {
+    await passes({ token: { client_id: 'orders' }, subject: { forClient: 'client_id' } })
+    for (const client_id of ['other', undefined, '', ['orders'], 'Orders']) {
+      await refuses({ token: { client_id }, subject: { forClient: 'client_id' } }, 'ERR_TOKEN_CLIENT')
+    }
+  })
+
+  it('IJ-05: is among the audience of an ID token', async () => {
+    const subject = { forClient: 'aud', audience: [] }
+    await passes({ token: { aud: ['web', 'orders'] }, subject })
+    await refuses({ token: { aud: ['web'] }, subject }, 'ERR_TOKEN_CLIENT')
+    await refuses({ token: { aud: [] }, subject }, 'ERR_TOKEN_CLIENT')
+  })
+
+  it('IJ-19: has authenticated, whatever the token says of itself', async () => {
+    const open = profile({ clients: [], unauthenticated: true, subject: { forClient: 'client_id' } })
+    const asking = world(open).exchange({
+      ...{ client_id: undefined, client_secret: undefined },
+      subject_token: subjectToken({ sub: 'orders', client_id: 'orders' }),
+    })
+    await expect(asking).rejects.toThrow(refusal('ERR_TOKEN_CLIENT'))
+  })
+})
+
 describe('what it is and for whom', () => {
   it('audience: one of those that the profile names is enough', () => passes({ token: { aud: ['x', GATEWAY] } }))
   it.each([[['https://other.example']], [[]], [[`${GATEWAY}/`]]])('audience: %j is not for us', (aud) =>
@@ -523,3 +572,75 @@ describe('what is verified', () => {
 function nested(depth: number): object {
   return depth === 1 ? { sub: 'a1' } : { sub: `a${depth}`, act: nested(depth - 1) }
 }
+
+describe('what a client says by itself', () => {
+  const { selfSigned, unsignedJson } = tokenTypes
+  const said = (iss: string, differs: Said = {}) => subjectToken({ iss, exp: NOW + 60, ...differs })
+  const own = trusted('orders', { has: { keys: true, certificates: false, unsigned: true } })
+  const other = trusted('other')
+
+  const say = (type: string) => {
+    const all = profile({
+      clients: ['orders', 'other'],
+      subject: { format: 'plain', types: [type], issuers: ['orders', 'other'] },
+    })
+    return world(all, {
+      codecs: [{ ...plainCodec('plain', [type]), timeless: true }],
+      trust: trustOf(own, other),
+      verified: verifiedStore(),
+    })
+  }
+  const asking = (type: string, token: string, differs: Partial<TokenRequest> = {}) =>
+    say(type).exchange({ subject_token: token, subject_token_type: type, ...differs })
+
+  it('is taken from who has said it', async () => {
+    await expect(asking(selfSigned, said('orders'))).resolves.toBeDefined()
+    await expect(asking(unsignedJson, said('orders'))).resolves.toBeDefined()
+  })
+
+  it('is not taken from another, whoever is trusted', async () => {
+    const token = said('orders')
+    const other = { client_id: 'other', client_secret: 'rehto' }
+    await expect(asking(selfSigned, token, other)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+    await expect(asking(unsignedJson, token, other)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+  })
+
+  it('is not taken from a client that is not listed for it', async () => {
+    const token = said('other')
+    const request = { subject_token: token, client_id: 'other', client_secret: 'rehto' }
+    await expect(asking(unsignedJson, token, request)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+    await expect(asking(selfSigned, token, request)).resolves.toBeDefined()
+  })
+
+  it('is remembered for nobody else', async () => {
+    const { exchange } = say(selfSigned)
+    const request = { subject_token: said('orders'), subject_token_type: selfSigned }
+    await expect(exchange(request)).resolves.toBeDefined()
+    const stolen = { ...request, client_id: 'other', client_secret: 'rehto' }
+    await expect(exchange(stolen)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+  })
+})
+
+describe('an access token of another issuer', () => {
+  it('is taken where the profile lists the type', async () => {
+    const request = { subject_token_type: tokenTypes.accessToken }
+    const subject = { types: [tokenTypes.accessToken], foreignAccessTokens: true }
+    await passes({ request, subject })
+    await refuses({ request, subject: { types: [tokenTypes.accessToken] } }, 'ERR_REQUEST_TOKEN_TYPE')
+  })
+})
+
+describe('a transaction token that does not say who signed it', () => {
+  it('is asked of each accepted issuer that has keys', async () => {
+    const type = tokenTypes.txnToken
+    const token = plainToken({ sub: 'user-7', aud: [GATEWAY], iat: NOW, exp: NOW + 60 }, 'https://second.example')
+    const asked = (...issuers: readonly TrustedIssuer[]) =>
+      world(profile({ subject: { types: [type], issuers: issuers.map(({ issuer }) => issuer) } }), {
+        ...{ codecs: [plainCodec('plain', [type])], trust: trustOf(...issuers) },
+      }).exchange({ subject_token: token, subject_token_type: type })
+    await expect(asked(trusted(), trusted('https://second.example'))).resolves.toBeDefined()
+    await expect(asked(trusted())).rejects.toThrow(refusal('ERR_TOKEN_SIGNATURE'))
+    const without = trusted('https://second.example', { has: { keys: false, certificates: true } })
+    await expect(asked(without)).rejects.toThrow(refusal('ERR_TRUST_ISSUER'))
+  })
+})

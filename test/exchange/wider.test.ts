@@ -16,6 +16,7 @@ import {
   stage,
   subjectToken,
   TARGET,
+  targets,
   trusted,
   trustOf,
   world,
@@ -31,10 +32,12 @@ interface Case {
   readonly claims?: { readonly [name: string]: Value | undefined }
   /** Its table: scope of the subject token to those of the output. */
   readonly scopes?: { readonly [from: string]: readonly string[] }
+  /** Its names for clients. */
+  readonly clients?: { readonly [id: string]: string }
   readonly dangers?: readonly Danger[]
 }
 
-function exchange({ token, profile: options, request, validity, draft: members, claims, scopes, dangers }: Case) {
+function exchange({ token, profile: options, request, validity, draft: members, claims, dangers, ...tables }: Case) {
   const change = stage(
     (draft) => ({
       ...draft,
@@ -46,7 +49,10 @@ function exchange({ token, profile: options, request, validity, draft: members, 
       ),
       validity: { ...draft.validity, ...validity },
     }),
-    scopes && { scopes: new Map(Object.entries(scopes)) },
+    {
+      ...(tables.scopes && { scopes: new Map(Object.entries(tables.scopes)) }),
+      ...(tables.clients && { clients: new Map(Object.entries(tables.clients)) }),
+    },
   )
   const all = profile({ ...options, steps: [change], ...(dangers && { dangers }) })
   const trust = trustOf(trusted(ISSUER, { history: true }))
@@ -349,6 +355,63 @@ describe('client_id', () => {
     await refuses({ dangers: ALL, claims: { client_id: 'other' } }, 'reserved')
     await refuses({ dangers: ALL, claims: { client_id: ['orders'] } }, 'reserved')
   })
+
+  it('IJ-11: may be a name that the profile has for it, in what is for another server and no access token', async () => {
+    const named: Case = { claims: { client_id: 'shop-7' }, clients: { orders: 'shop-7', other: 'x' } }
+    await passes({ ...named, profile: { usage: 'N_A' } })
+    await refuses({ ...named, dangers: ALL }, 'reserved')
+    await refuses({ ...named, claims: { client_id: 'x' }, profile: { usage: 'N_A' }, dangers: ALL }, 'reserved')
+  })
+})
+
+describe('what is behind the target', () => {
+  const [api, other] = ['https://api.example', 'https://other.example']
+  const behind = { targets: { ...targets(TARGET), resources: new Set([api, other]) } }
+  const asking = (...resource: readonly string[]): Case => ({ profile: behind, request: { resource } })
+
+  it('IJ-07: is what was asked for, or less', async () => {
+    await passes(asking(api, other))
+    await passes({ ...asking(api, other), claims: { resource: other } })
+    await passes(asking())
+  })
+
+  it.each<[string, Value | undefined]>([
+    ['left out', undefined],
+    ['added to', [api, other]],
+    ['another', other],
+    ['emptied', []],
+    ['no text', [1]],
+  ])('is not %s, whatever is allowed', (_, resource) =>
+    refuses({ ...asking(api), dangers: ALL, claims: { resource } }, 'targets'),
+  )
+
+  it('is not made up where nothing was asked for', async () => {
+    await refuses({ ...asking(), dangers: ALL, claims: { resource: api } }, 'targets')
+    await passes({ claims: { resource: api } })
+  })
+})
+
+describe('the path of the token', () => {
+  const token = { trust_path: ['https://a.example', 'https://b.example'] }
+
+  it('goes on', async () => {
+    await passes({ token })
+    await passes({ token, claims: { trust_path: [...token.trust_path, ISSUER] } })
+  })
+
+  it.each([
+    ['left out', undefined],
+    ['cut', ['https://b.example']],
+    ['changed', ['https://a.example', 'https://c.example']],
+  ])('is not %s unless history may be dropped', (_, trust_path) =>
+    onlyBy('danger_drop_act', { token, claims: { trust_path } }),
+  )
+
+  it('may only be lost where history may be dropped', () =>
+    onlyBy('danger_drop_act', {
+      token,
+      profile: { losses: [{ claim: 'trust_path', became: 'lost', reason: 'no place' }] },
+    }))
 })
 
 describe('what the format cannot carry', () => {

@@ -13,6 +13,8 @@ import { map } from '../../src/core/value.ts'
 import { compileExpression } from '../../src/expressions/cel.ts'
 import { parseForm } from '../../src/gateway/form.ts'
 import { tokenRequest } from '../../src/gateway/request.ts'
+import { grants } from '../../src/grants/index.ts'
+import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
 import { readSource } from '../../src/profiles/source.ts'
 import { dpopProof } from '../../src/proofs/dpop.ts'
 import { normalised } from '../../src/proofs/htu.ts'
@@ -91,6 +93,7 @@ async function allTargets(): Promise<readonly Target[]> {
     scope: 'orders.read stock.read',
     note: `${MARK} ä+`,
   }).toString()
+  const redemption = new URLSearchParams({ grant_type: jwtBearer.type, assertion: jwt, note: `${MARK} ä+` }).toString()
   const tools: ProofTools = {
     now: Math.floor(Date.now() / 1000),
     clockSkew: 30,
@@ -100,7 +103,7 @@ async function allTargets(): Promise<readonly Target[]> {
     algorithms: algorithmNames,
   }
   const facts = { id: 'fuzz', authorization: undefined, dpop: [], chain: undefined }
-  const asked = tokenRequest(parseForm(of(form)), facts)
+  const asked = tokenRequest(parseForm(of(form)), facts, grants)
   const prove = (method: typeof pkcs10Proof, request: Partial<TokenRequest>) =>
     method.prove({ ...asked, ...request }, tools)
   const check = configurationCheck()
@@ -160,7 +163,11 @@ async function allTargets(): Promise<readonly Target[]> {
     { name: 'JWK Set', seeds: [of(jwks)], parse: (input) => keysOfJwks(parseJson(input), algorithms, 'skipped') },
     { name: 'COSE key set', seeds: [keySet], parse: (input) => verificationKeysFromCoseKeySet(input, algorithms) },
     { name: 'form', seeds: [of(form)], parse: (input) => parseForm(input) },
-    { name: 'token request', seeds: [of(form)], parse: (input) => tokenRequest(parseForm(input), facts) },
+    {
+      name: 'token request',
+      seeds: [of(form), of(redemption)],
+      parse: (input) => tokenRequest(parseForm(input), facts, grants),
+    },
     { name: 'DPoP proof', seeds: [of(dpop)], parse: (input) => prove(proof, { dpop: [input.toString('latin1')] }) },
     {
       name: 'csr',

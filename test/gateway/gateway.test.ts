@@ -4,13 +4,16 @@ import { clientMethods } from '../../src/clients/index.ts'
 import { algorithms } from '../../src/core/algorithms.ts'
 import type { Services } from '../../src/core/exchange.ts'
 import type { Signer } from '../../src/core/keys.ts'
+import type { Profile } from '../../src/core/profile.ts'
+import { TOKEN_EXCHANGE } from '../../src/core/types.ts'
 import { map } from '../../src/core/value.ts'
 import { createHttp } from '../../src/gateway/gateway.ts'
 import { newCounters } from '../../src/gateway/metrics.ts'
+import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
 import { proofMethodsWith } from '../../src/proofs/index.ts'
 import { verificationKeysFromCoseKeySet } from '../../src/wire/cose-key-set.ts'
 import { parsePem } from '../../src/wire/pem.ts'
-import { plainSigner, profile, world } from '../support/fakes.ts'
+import { plainSigner, plainWriter, profile, world } from '../support/fakes.ts'
 import { FORM, form, http, RESULT } from '../support/http.ts'
 import { compact, testKey } from '../support/jwt.ts'
 import { authority, signerOf } from '../support/x509.ts'
@@ -146,6 +149,25 @@ describe('metadata (RFC 8414)', () => {
       dragoman_subject_token_types_supported: profile().accepts.subject.types,
       dragoman_cose_keys_uri: 'https://gw.example/cose-keys',
     })
+  })
+
+  it('MD-04, IC-12, IJ-42: says which grants there are, and of identity chaining what a profile does', async () => {
+    const accepted = { grant: jwtBearer.type, subject: { kind: 'oauth-id-jag+jwt' } }
+    const redeeming = profile(accepted)
+    const granting = { ...profile(), writer: { ...plainWriter({ tokenType: 'urn:example:jag' }), grant: true } }
+    const announced = async (...all: readonly Profile[]) =>
+      (await read({ profiles: world(all).services.profiles })).json()
+    expect(await announced(redeeming)).toMatchObject({
+      grant_types_supported: [jwtBearer.type],
+      authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'],
+    })
+    expect(await announced(redeeming)).not.toHaveProperty('identity_chaining_requested_token_types_supported')
+    expect(await announced(granting, redeeming)).toMatchObject({
+      grant_types_supported: [TOKEN_EXCHANGE, jwtBearer.type],
+      identity_chaining_requested_token_types_supported: ['urn:example:jag'],
+    })
+    const other = await announced(granting, profile({ ...accepted, grant: TOKEN_EXCHANGE }))
+    expect(other).not.toHaveProperty('authorization_grant_profiles_supported')
   })
 
   it('MD-06: never names none as an algorithm, and names algorithms only for assertions', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
+import { map } from '../../src/core/value.ts'
 import { parseForm } from '../../src/gateway/form.ts'
 import { type RequestFacts, tokenRequest } from '../../src/gateway/request.ts'
+import { grants } from '../../src/grants/index.ts'
 
 const FACTS: RequestFacts = { id: 'r1', authorization: undefined, dpop: [], chain: undefined }
 
@@ -14,7 +16,7 @@ function read(parameters: Parameters = {}, facts: Partial<RequestFacts> = {}) {
   for (const [name, value] of Object.entries({ ...usual, ...parameters })) {
     for (const one of typeof value === 'string' ? [value] : (value ?? [])) form.append(name, one)
   }
-  return tokenRequest(parseForm(Buffer.from(form.toString())), { ...FACTS, ...facts })
+  return tokenRequest(parseForm(Buffer.from(form.toString())), { ...FACTS, ...facts }, grants)
 }
 
 const code = (name: string) => expect.objectContaining({ code: name })
@@ -190,5 +192,47 @@ describe('tokenRequest', () => {
         'mtls_client_certificate',
       )
     })
+  })
+})
+
+describe('request_context and request_details', () => {
+  it('are JSON objects, as text', () => {
+    const request = read({ request_context: '{"req_ip":"::1"}', request_details: '{"order":{"id":7}}' })
+    expect(request.request_context).toEqual(map([['req_ip', '::1']]))
+    expect(request.request_details).toEqual(map([['order', map([['id', 7]])]]))
+    expect(Object.isFrozen(request.request_details)).toBe(true)
+    expect(read({ request_context: '' })).toMatchObject({ request_context: undefined, request_details: undefined })
+  })
+
+  it.each([
+    ['base64url of one, as in older drafts', Buffer.from('{"a":1}').toString('base64url')],
+    ['no JSON', '{a:1}'],
+    ['a list', '["a"]'],
+    ['text', '"a"'],
+    ['null', 'null'],
+    ['a name twice', '{"a":1,"a":2}'],
+    ['a name of the language', '{"__proto__":{"a":1}}'],
+    ['more behind it', '{}{}'],
+    ['a number out of range', '{"a":1e400}'],
+    ['more than 4 KiB', JSON.stringify({ a: 'x'.repeat(2000), b: 'x'.repeat(2000), c: 'x'.repeat(200) })],
+    ['a long text', JSON.stringify({ a: 'x'.repeat(2049) })],
+    ['deeper than six', '{"a":[[[[[[1]]]]]]}'],
+    ['more than 256 values', JSON.stringify({ a: Array(256).fill(1) })],
+  ])('are refused as %s', (_, text) => {
+    for (const parameter of ['request_context', 'request_details']) {
+      expect(() => read({ [parameter]: text })).toThrow(
+        expect.objectContaining({ code: 'ERR_REQUEST_CONTEXT', detail: expect.objectContaining({ parameter }) }),
+      )
+    }
+  })
+
+  it('are told in no refusal', () => {
+    try {
+      read({ request_details: '{"iban":"DE89 secret"' })
+    } catch (error) {
+      expect(JSON.stringify(error)).not.toContain('DE89')
+      return
+    }
+    throw new Error('it is not refused')
   })
 })

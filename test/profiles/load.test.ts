@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { builtin, extended } from '../../src/catalog.ts'
 import { DragomanError } from '../../src/core/errors.ts'
 import type { Stage } from '../../src/core/stage.ts'
-import { tokenTypes } from '../../src/core/types.ts'
+import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { loadProfiles } from '../../src/profiles/load.ts'
 import { GOOD, headlines, loadTexts, profileEnvironment, refusalOf } from '../support/profiles.ts'
 
@@ -17,6 +17,27 @@ const edited = (...edits: readonly (readonly [from: string, to: string])[]) =>
     expect(text).toContain(from)
     return text.replace(from, () => to)
   }, GOOD)
+
+describe('two profiles that are alike', () => {
+  it('are refused when what is behind the default of one is a target of the other', () => {
+    const targets = '    default: [https://as.example]\n    resources: [https://orders.example]'
+    const behind = GOOD.replace('name: one', 'name: two').replace('    allow: [https://orders.example]', targets)
+    expect(() => loadTexts(environment, GOOD, behind)).toThrow(/the profile one serves the same request/)
+    const elsewhere = behind.replace('[https://orders.example]', '[https://api.example]')
+    expect(loadTexts(environment, GOOD, elsewhere).all).toHaveLength(2)
+  })
+
+  it('stand beside each other where each serves a grant of its own', () => {
+    const redeeming = GOOD.replace('name: one', 'name: two').replace(
+      '  clients: [demo]',
+      '  clients: [demo]\n  grant: jwt-bearer',
+    )
+    expect(loadTexts(environment, GOOD, redeeming).all).toMatchObject([
+      { name: 'one', accepts: { grant: TOKEN_EXCHANGE } },
+      { name: 'two', accepts: { grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer' } },
+    ])
+  })
+})
 
 describe('a profile, loaded', () => {
   it('says who may use it, with what, and what is made of it', () => {

@@ -192,6 +192,30 @@ const rows: readonly Row[] = [
   ],
   [
     'allow: [https://orders.example]',
+    'resources: [https://api.example]',
+    'ERR_PROFILE_OPTION',
+    ['8:5: accept.targets.resources: expected `allow` or `default`: what `resources` name is behind a target'],
+  ],
+  [
+    '  clients: [demo]',
+    '  clients: [demo]\n  grant: jwt-baerer',
+    'ERR_PROFILE_SCHEMA',
+    ['4:10: accept.grant: expected one of token-exchange, jwt-bearer; did you mean `jwt-bearer`?'],
+  ],
+  [
+    '  clients: [demo]\n  subject:\n    format: jwt',
+    '  clients: [demo]\n  grant: jwt-bearer\n  subject:\n    format: cwt',
+    'ERR_PROFILE_OPTION',
+    ['6:13: accept.subject.format: expected a format that this grant can present'],
+  ],
+  [
+    '  clients: [demo]\n  subject:\n    format: jwt\n    issuers: [https://id.example]',
+    '  clients: [demo]\n  grant: jwt-bearer\n  subject:\n    format: jwt\n    issuers: [https://id.example, self]',
+    'ERR_PROFILE_OPTION',
+    ['7:35: accept.subject.issuers[1]: expected another issuer than this gateway, which makes such tokens for others'],
+  ],
+  [
+    'allow: [https://orders.example]',
     'danger_any_target: false',
     'ERR_PROFILE_SCHEMA',
     ['8:24: accept.targets.danger_any_target: expected true, or no such option'],
@@ -215,7 +239,7 @@ const rows: readonly Row[] = [
     'set: { danger_drop_act: true }',
     'ERR_PROFILE_OPTION',
     [
-      '10:23: stages[0].context.set.danger_drop_act: there is no such option here; those that there are: danger_outlive_subject, danger_start_earlier, danger_any_target, danger_widen_scope, danger_drop_act, danger_drop_confirmation, danger_embed_bearer',
+      '10:23: stages[0].context.set.danger_drop_act: there is no such option here; those that there are: danger_outlive_subject, danger_start_earlier, danger_any_target, danger_widen_scope, danger_drop_act, danger_drop_confirmation, danger_unsigned, danger_embed_bearer',
     ],
   ],
   [
@@ -335,7 +359,7 @@ const rows: readonly Row[] = [
     'to: jwt, kind: "at+jtw?"',
     'ERR_PROFILE_RENDERING',
     [
-      '12:30: stages[2].format.kind: expected jwt, at+jwt, jwt-svid, or an explicit type such as txntoken+jwt, without application/',
+      '12:30: stages[2].format.kind: expected jwt, at+jwt, jwt-svid, authorization-grant+jwt, oauth-id-jag+jwt, txntoken+jwt, or an explicit type such as example+jwt, without application/',
     ],
   ],
   [

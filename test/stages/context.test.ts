@@ -66,6 +66,19 @@ describe('context', () => {
     expect(claims).toMatchObject({ email: 7, level: 'ada@example.org' })
   })
 
+  it('copies what a client tells of its call, and decides by it', async () => {
+    const request = { request_details: map([['order', map([['id', 'o-1']])]]), request_context: map([['ip', '::1']]) }
+    const options = {
+      conditions: ['request.details.order.id.startsWith("o-") && !has(request.context.proxy)'],
+      copy: { order: 'request.details.order.id', from: 'request.context.ip', none: 'request.details.amount' },
+    }
+    const { claims } = await runStage(context, options, { subject, request })
+    expect(claims).toMatchObject({ order: 'o-1', from: '::1' })
+    expect(claims).not.toHaveProperty('none')
+    const other = { ...request, request_details: map([['order', map([['id', 'x-1']])]]) }
+    await expect(runStage(context, options, { subject, request: other })).rejects.toThrow(code('ERR_PROFILE_CONDITION'))
+  })
+
   it('copies values by their path, and passes over what is not there', async () => {
     const { claims } = await runStage(
       context,

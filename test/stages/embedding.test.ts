@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { keepsHistory, MAX_ACT_DEPTH } from '../../src/core/act.ts'
+import { DragomanError } from '../../src/core/errors.ts'
 import { map, type Value, type ValueMap } from '../../src/core/value.ts'
 import { type EmbeddingOptions, embedding } from '../../src/stages/embedding.ts'
-import { code, ISSUER, newKey, prepared, runStage, type StageParts, verified } from '../support/exchange.ts'
+import { code, GATEWAY, ISSUER, newKey, prepared, runStage, type StageParts, verified } from '../support/exchange.ts'
 
 const actor = verified({ claims: { sub: 'billing', email: 'x' }, provenance: { issuer: 'https://id.example' } })
 const front = map([['sub', 'service:front']])
@@ -169,6 +170,48 @@ describe('embedding: token', () => {
   })
 })
 
+describe('embedding: path', () => {
+  const from = (issuer: string, trust_path?: Value) =>
+    verified({ claims: trust_path === undefined ? {} : { trust_path }, provenance: { issuer } })
+  const pathOf = async (options: NonNullable<EmbeddingOptions['path']>, subject: ReturnType<typeof from>) =>
+    (await run({ path: options }, { subject })).claims['trust_path']
+  const [a, b] = ['https://a.example', 'https://b.example']
+  const refused = code('ERR_TOKEN_PATH')
+
+  it('adds the issuer of what was taken, behind those before', async () => {
+    expect(await pathOf({}, from(a))).toEqual([a])
+    expect(await pathOf({}, from(b, [a]))).toEqual([a, b])
+  })
+
+  it('adds nothing for a token of this gateway', async () => {
+    expect(await pathOf({}, from(GATEWAY, [a]))).toEqual([a])
+    expect(await pathOf({}, from(GATEWAY))).toBeUndefined()
+  })
+
+  it('BD-09: refuses a token that has been here, or anywhere twice', async () => {
+    await expect(pathOf({}, from(b, [GATEWAY]))).rejects.toThrow(refused)
+    await expect(pathOf({}, from(GATEWAY, [a, GATEWAY]))).rejects.toThrow(refused)
+    await expect(pathOf({}, from(a, [a, b]))).rejects.toThrow(refused)
+    expect(await pathOf({ revisit: true }, from(b, [GATEWAY]))).toEqual([GATEWAY, b])
+  })
+
+  it('BD-06: refuses one from too far away, who comes back included', async () => {
+    expect(await pathOf({ max: 2 }, from(b, [a]))).toEqual([a, b])
+    await expect(pathOf({ max: 1 }, from(b, [a]))).rejects.toThrow(refused)
+    await expect(pathOf({ revisit: true, max: 2 }, from(b, [GATEWAY, b]))).rejects.toThrow(refused)
+    await expect(pathOf({}, from(a, ['w', 'x', 'y', 'z']))).rejects.toThrow(refused)
+  })
+
+  it('refuses one that is malformed', async () => {
+    await expect(pathOf({}, from(b, 'https://a.example'))).rejects.toThrow(refused)
+  })
+
+  it('goes with the rest of the history where that is dropped', async () => {
+    const draft = await run({ danger_drop_act: true }, { subject: from(b, [a]) })
+    expect(draft.claims).not.toHaveProperty('trust_path')
+  })
+})
+
 describe('embedding: unwrap', () => {
   const accept = { format: 'jwt', issuers: ['https://inner.example'] }
   const outer = verified({ claims: { inner: 'inner-raw', act: front, acr: 'outer', email: 'outer@x' } })
@@ -204,6 +247,69 @@ describe('embedding: unwrap', () => {
       record({ sub: 'u-1', act: front, acr: 'outer', inner_sub: 'h-314', inner_email: 'dana@x' }),
     )
     expect(draft.validity.expiresAt).toBe(1_790_000_300)
+  })
+
+  describe('deeper', () => {
+    const innermost = verified({
+      claims: { sub: 'w-1', act: front },
+      validity: { expiresAt: 1_790_000_200, scope: ['read', 'write'] },
+      provenance: { issuer: 'https://first.example' },
+    })
+    const holding = verified({ ...inner, claims: { ...inner.claims, older: 'innermost-raw' } })
+    const byRaw =
+      (tokens: { readonly [raw: string]: typeof inner }): NonNullable<StageParts['verify']> =>
+      async ({ raw }) => {
+        const token = tokens[raw]
+        if (token === undefined) throw new DragomanError('ERR_TOKEN_SIGNATURE')
+        return token
+      }
+    const options: EmbeddingOptions = {
+      unwrap: {
+        ...{ claim: 'inner', accept, use: 'claims', claims: ['iss', 'sub'] },
+        deeper: [{ claim: 'older', accept, claims: ['iss', 'sub'], prefix: 'first_' }],
+      },
+    }
+
+    it('verifies each token in the one around it, and lends what each says', async () => {
+      const tokens = { 'inner-raw': holding, 'innermost-raw': innermost }
+      const draft = await run(options, { subject: outer, verify: byRaw(tokens) })
+      expect(draft.claims).toEqual(
+        record({
+          ...{ sub: 'u-1', act: front, acr: 'outer' },
+          ...{ inner_iss: 'https://inner.example', inner_sub: 'h-314' },
+          ...{ first_iss: 'https://first.example', first_sub: 'w-1' },
+        }),
+      )
+      expect(draft.validity.expiresAt).toBe(1_790_000_200)
+    })
+
+    it('refuses when one of them is absent or does not verify', async () => {
+      const tampered = run(options, { subject: outer, verify: byRaw({ 'inner-raw': holding }) })
+      await expect(tampered).rejects.toThrow(
+        code('ERR_PROFILE_EMBEDDED', { claim: 'older', code: 'ERR_TOKEN_SIGNATURE' }),
+      )
+      const absent = run(options, { subject: outer, verify: byRaw({ 'inner-raw': inner }) })
+      await expect(absent).rejects.toThrow(code('ERR_PROFILE_EMBEDDED', { claim: 'older' }))
+    })
+
+    it('does not look for it in the token outside', async () => {
+      const both = verified({ claims: { ...outer.claims, older: 'innermost-raw' } })
+      const tokens = { 'inner-raw': inner, 'innermost-raw': innermost }
+      await expect(run(options, { subject: both, verify: byRaw(tokens) })).rejects.toThrow(
+        code('ERR_PROFILE_EMBEDDED', { claim: 'older' }),
+      )
+    })
+
+    it('refuses to load what it could not write', () => {
+      const reserved = [{ claim: 'older', accept, claims: ['x', 'xp'], prefix: 'e' }]
+      load({ unwrap: { claim: 'inner', accept, deeper: reserved } }).toThrow(
+        code('ERR_PROFILE_OPTION', { path: 'unwrap.deeper[0].claims[1]' }),
+      )
+      const typed = [{ claim: 'older', accept: { ...accept, types: ['urn:x'] } }]
+      load({ unwrap: { claim: 'inner', accept, deeper: typed } }).toThrow(
+        code('ERR_PROFILE_OPTION', { path: 'unwrap.deeper[0].accept.types' }),
+      )
+    })
   })
 
   it('hands the token over with its type and its rules, for the one verification that there is', async () => {

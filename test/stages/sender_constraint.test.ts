@@ -187,3 +187,43 @@ describe('sender_constraint', () => {
     expect(() => prepared(senderConstraint, options)).toThrow(code('ERR_PROFILE_OPTION', { path }))
   })
 })
+
+describe('sender_constraint: client', () => {
+  const named = async (options: SenderConstraintOptions['client'], parts: StageParts = {}) =>
+    (await run({ ...(options && { client: options }) }, parts)).claims['client_id']
+
+  it('IJ-11: names the client as the other authorization server knows it', async () => {
+    expect(await named({ map: { orders: 'shop-7', other: 'x' } })).toBe('shop-7')
+    expect(await named({ default: 'same' })).toBe('orders')
+    expect(await named({ map: { other: 'x' }, default: 'same' })).toBe('orders')
+  })
+
+  it('refuses a client that it has no name for', async () => {
+    await expect(named({ map: { other: 'x' } })).rejects.toThrow(code('ERR_PROFILE_CLIENT'))
+    await expect(named({ map: { other: 'x' } }, { client: { id: 'constructor', method: 'none' } })).rejects.toThrow(
+      code('ERR_PROFILE_CLIENT'),
+    )
+  })
+
+  it('names nobody who has not authenticated', async () => {
+    const client = { id: 'u-1', method: 'subject_token' }
+    await expect(named({ default: 'same' }, { client })).rejects.toThrow(code('ERR_CLIENT_MISSING'))
+  })
+
+  it('binds to a key as well', async () => {
+    const draft = await run({ mode: 'bind', client: { default: 'same' } }, { proofs: [dpop()] })
+    expect(draft).toMatchObject({ confirmation: { jkt: held.jkt }, claims: { client_id: 'orders' } })
+  })
+
+  it('tells which names it may give, so that none can be given but these', () => {
+    expect(prepared(senderConstraint, { client: { map: { orders: 'shop-7' } } }).clients).toEqual(
+      new Map([['orders', 'shop-7']]),
+    )
+    expect(prepared(senderConstraint, { mode: 'bind' }).clients).toBeUndefined()
+  })
+
+  it.each(['', ' ', 'a\nb'])('refuses to load %j as a name', (name) => {
+    const options = { client: { map: { orders: name } } }
+    expect(() => prepared(senderConstraint, options)).toThrow(code('ERR_PROFILE_OPTION', { path: 'client.map.orders' }))
+  })
+})

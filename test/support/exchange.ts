@@ -91,7 +91,7 @@ export function exchangeOf(parts: ExchangeParts = {}): Exchange {
   }
 }
 
-const CARRIED = ['sub', 'act', 'auth_time', 'acr', 'amr']
+const CARRIED = ['sub', 'act', 'trust_path', 'auth_time', 'acr', 'amr']
 
 /** The draft that the first stage gets for this exchange. */
 export function draftOf(
@@ -121,7 +121,10 @@ export const acceptanceDefaults: AcceptanceDefaults = {
   clockSkew: 30,
   types: (format) =>
     ({
-      jwt: [tokenTypes.jwt, tokenTypes.accessToken, tokenTypes.idToken],
+      jwt: [
+        ...[tokenTypes.jwt, tokenTypes.accessToken, tokenTypes.idToken],
+        ...[tokenTypes.txnToken, tokenTypes.selfSigned, tokenTypes.unsignedJson],
+      ],
       cwt: [tokenTypes.cwt],
       x509: [tokenTypes.mtls, tokenTypes.x509, tokenTypes.x509Der],
     })[format],

@@ -15,6 +15,7 @@ import type { TrustedIssuer } from '../../src/core/trust.ts'
 import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { map, type Value } from '../../src/core/value.ts'
 import { exchangeToken } from '../../src/exchange/exchange.ts'
+import { grants } from '../../src/grants/index.ts'
 import { setOf } from '../../src/profiles/set.ts'
 
 export const NOW = 1_800_000_000
@@ -131,6 +132,7 @@ export interface WriterOptions {
   readonly ceiling?: number
   readonly losses?: readonly Loss[]
   readonly finish?: () => never
+  readonly frozen?: readonly string[]
 }
 
 /** Writes a draft as a plain token. */
@@ -139,6 +141,7 @@ export const plainWriter = (options: WriterOptions = {}): Writer => ({
   usage: options.usage ?? 'access_token',
   singleAudience: options.singleAudience ?? false,
   needsKey: options.needsKey ?? false,
+  frozen: options.frozen,
   ceiling: () => options.ceiling,
   lay({ claims, validity, confirmation, embedded }, { issuer, id }) {
     const { issuedAt: iat, notBefore: nbf, expiresAt: exp, audience: aud, scope } = validity
@@ -187,6 +190,9 @@ export const acceptance = (differs: Partial<TokenAcceptance> = {}): TokenAccepta
   audience: [GATEWAY],
   clockSkew: 0,
   maxAge: undefined,
+  maxLifetime: undefined,
+  forClient: undefined,
+  limitedBy: undefined,
   require: [],
   singleUse: false,
   presentedBy: 'holder',
@@ -216,6 +222,7 @@ export const setting = (members: Partial<Draft>): Step => stage((draft) => ({ ..
 
 export interface ProfileOptions extends WriterOptions {
   readonly name?: string
+  readonly grant?: string
   readonly clients?: readonly string[]
   readonly unauthenticated?: boolean
   readonly subject?: Partial<TokenAcceptance>
@@ -227,6 +234,7 @@ export interface ProfileOptions extends WriterOptions {
   readonly maxLifetime?: number
   readonly auditSubject?: Profile['auditSubject']
   readonly format?: string
+  readonly transactions?: Profile['transactions']
 }
 
 export const profile = (options: ProfileOptions = {}): Profile => ({
@@ -234,6 +242,7 @@ export const profile = (options: ProfileOptions = {}): Profile => ({
   description: undefined,
   digest: 'd1',
   accepts: {
+    grant: options.grant ?? TOKEN_EXCHANGE,
     clients: options.clients ?? ['orders'],
     subjectTokenAuthenticates: options.unauthenticated ?? false,
     subject: acceptance(options.subject),
@@ -250,6 +259,7 @@ export const profile = (options: ProfileOptions = {}): Profile => ({
   dangers: new Map((options.dangers ?? []).map((danger) => [danger, 'here'])),
   mustKeep: options.mustKeep ?? [],
   maxLifetime: options.maxLifetime ?? 3600,
+  transactions: options.transactions,
   auditSubject: options.auditSubject ?? 'hashed',
 })
 
@@ -355,6 +365,7 @@ export function world(profiles: Profile | readonly Profile[] = profile(), differ
     random: (bytes) => new Uint8Array(bytes),
     codecs: [plainCodec()],
     clientMethods: [fakeSecret, fakeAssertion],
+    grants,
     proofMethods: fakeProofs,
     proofAlgorithms: ['ES256'],
     clients: { find: (id) => clients.get(id) },

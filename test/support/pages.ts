@@ -74,7 +74,7 @@ export interface Reader {
 const PORTS = ['8080', '8443', '9080', '9443'] as const
 
 // What only reads may be asked again: an audit record is in its file some milliseconds after the answer.
-const READS = /^(?:grep |tail |reason$)/m
+const READS = /^(?:grep |tail |reason\b(?!\())/m
 
 // Milliseconds for what is said in another process.
 const PATIENCE = 5000

@@ -1,5 +1,5 @@
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Codec } from '../../core/codec.ts'
 import { UsageError } from '../io.ts'
@@ -9,6 +9,9 @@ import { makeSamples } from './samples.ts'
 
 const SCENARIOS = join(SHIPPED_PROFILES, 'scenarios')
 const PAGES = fileURLToPath(new URL('../../../docs/scenarios', import.meta.url))
+
+/** Describes the samples; is not itself copied. */
+const SAMPLES = 'samples.yaml'
 
 /** What stands in the files of a scenario for the ports that it is run on. */
 const PORTS = { http: '8080', https: '8443' }
@@ -24,7 +27,7 @@ export interface At {
 export const scenarioNames = (): readonly string[] => readdirSync(SCENARIOS).sort()
 
 /**
- * Copies a scenario's profiles into a folder and returns the files to write beside them: its configuration for these
+ * The files of a scenario to write into a folder, whose subfolders are made: its configuration and profiles for these
  * ports, and its samples, made now.
  *
  * @throws UsageError when there is no such scenario
@@ -41,15 +44,19 @@ export async function scenarioFiles(
     throw new UsageError(`there is no scenario ${JSON.stringify(name)}; there are: ${scenarioNames().join(', ')}`)
   }
   const source = join(SCENARIOS, name)
-  const own = ['dragoman.yaml', 'samples.yaml']
-  for (const entry of readdirSync(source)) {
-    if (!own.includes(entry)) cpSync(join(source, entry), join(folder, entry), { recursive: true })
-  }
-  const read = (file: string) => onPorts(readFileSync(join(source, file), 'utf8'), at)
-  const samples = existsSync(join(source, 'samples.yaml'))
-    ? await makeSamples({ file: join(source, 'samples.yaml'), text: read('samples.yaml') }, codecs, signers, now)
-    : new Map<string, string>()
-  return new Map([...samples, ['dragoman.yaml', read('dragoman.yaml')]])
+  const entries = readdirSync(source, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const files = new Map(
+    entries.map(({ parentPath, name: file }) => {
+      const path = join(parentPath, file)
+      return [relative(source, path), onPorts(readFileSync(path, 'utf8'), at)]
+    }),
+  )
+  for (const file of files.keys()) mkdirSync(dirname(join(folder, file)), { recursive: true })
+  const description = files.get(SAMPLES)
+  files.delete(SAMPLES)
+  if (description === undefined) return files
+  const samples = await makeSamples({ file: join(source, SAMPLES), text: description }, codecs, signers, now)
+  return new Map([...samples, ...files])
 }
 
 /** The commands of a scenario's page, each under its heading. */

@@ -17,8 +17,32 @@ type Reader = (text: string, now: number) => readonly string[] | undefined
 
 const readers: readonly Reader[] = [fromAnswer, fromPem, fromChain, readJsonSerialization, readCompact, fromBytes]
 
-/** Reads `text` (latin1 where the input is binary) as the first kind that recognises it. Verifies nothing. */
+/**
+ * Reads `text` (latin1 where the input is binary) as the first kind that recognises it, and the tokens inside it. Verifies
+ * nothing.
+ */
 export function read(text: string, now: number): Reading {
+  const { lines, known } = readWhole(text, now)
+  return { known, lines: lines.flatMap((line) => withInside(line, now, MAX_INSIDE)) }
+}
+
+// A token can hold another, and that one another: as many as are read anywhere, and no text that was made to go on.
+const MAX_INSIDE = 8
+
+// Shorter than any signed token, longer than a thumbprint.
+const TOKEN_LINE = /^( {2}\S+ +)([\w-]{100,}|[\w-]+\.[\w-]+\.[\w-]{32,})$/
+
+/** The line of a claim whose value is a token, followed by what that says. */
+function withInside(line: string, now: number, depth: number): readonly string[] {
+  const [, name = '', value = ''] = TOKEN_LINE.exec(line) ?? []
+  if (value === '' || depth === 0) return [line]
+  const { lines, known } = readWhole(value, now)
+  if (!known) return [line]
+  const [title = '', ...rest] = lines.flatMap((inner) => withInside(inner, now, depth - 1))
+  return [`${name}${title}`, ...rest.map((inner) => `    ${inner}`)]
+}
+
+function readWhole(text: string, now: number): Reading {
   const trimmed = text.trim()
   try {
     for (const reader of readers) {
@@ -50,7 +74,7 @@ function fromAnswer(text: string, now: number): readonly string[] | undefined {
   const token = answer?.['access_token']
   if (answer === undefined || typeof token !== 'string') return undefined
   const { access_token: _, ...rest } = answer
-  return ['token endpoint answer', ...Object.entries(rest).map(member), '', ...read(token, now).lines]
+  return ['token endpoint answer', ...Object.entries(rest).map(member), '', ...readWhole(token, now).lines]
 }
 
 /** JSON array of base64 DER, leaf first. */

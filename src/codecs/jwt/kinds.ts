@@ -1,49 +1,18 @@
+import { FORMER_TRANSACTION_TOKEN, TRANSACTION_TOKEN } from '../../core/acceptance.ts'
 import type { Algorithm } from '../../core/algorithms.ts'
 import { DragomanError } from '../../core/errors.ts'
 import { parseSpiffeId } from '../../core/spiffe.ts'
 import type { Draft } from '../../core/token.ts'
-import type { TrustedIssuer } from '../../core/trust.ts'
+import { tokenTypes } from '../../core/types.ts'
 import type { Value } from '../../core/value.ts'
 import type { JwsHeader } from '../../wire/jws.ts'
+import { isName, type Kind, kindOf, PLAIN, required } from './kind.ts'
 import type { ClaimsSet } from './read-claims.ts'
+import { FORMER_TXN_TOKEN, TXN_TOKEN } from './transaction-token.ts'
 
-/** What sets one kind of JWT apart (RFC 8725 §3.12), read and written. */
-export interface Kind {
-  /** Written in the header. */
-  readonly typ: string
-  /** Has the compact form only, as all that RFC 7519 calls a JWT; the rest is taken and given in JSON as well. */
-  readonly compactOnly: boolean
-  readonly accessToken: boolean
-  /** Names of the algorithms that it may be signed with; `undefined`: any. */
-  readonly algorithms: readonly string[] | undefined
-  /** Members that its header may have; `undefined`: any. */
-  readonly members: ReadonlySet<string> | undefined
-  /** `iss` says whom to trust. */
-  readonly byIssuer: boolean
-  readonly singleAudience: boolean
-  /** @throws `ERR_TOKEN_KIND` for an explicit type that this kind does not have */
-  assertTyp(typ: string | undefined): void
-  /** @throws `ERR_PROFILE_REQUIRED` and others for a token that lacks what the kind demands */
-  assertClaims(set: ClaimsSet, issuer: TrustedIssuer): void
-  /** @throws `ERR_PROFILE_REQUIRED` and others for a draft of which no valid token of this kind can be made */
-  assertDraft(draft: Draft): void
+const typed = (kind: string) => (typ: string | undefined) => {
+  if (kindOf(typ) !== kind) throw new DragomanError('ERR_TOKEN_KIND', { detail: { expected: kind } })
 }
-
-const PLAIN: Kind = {
-  typ: 'JWT',
-  compactOnly: false,
-  accessToken: false,
-  algorithms: undefined,
-  members: undefined,
-  byIssuer: true,
-  singleAudience: false,
-  assertTyp: () => {},
-  assertClaims: () => {},
-  assertDraft: () => {},
-}
-
-const required = (claim: string, rule: string): DragomanError =>
-  new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim, rule } })
 
 /** RFC 9068 */
 const ACCESS_TOKEN: Kind = {
@@ -51,9 +20,8 @@ const ACCESS_TOKEN: Kind = {
   typ: 'at+jwt',
   compactOnly: true,
   accessToken: true,
-  assertTyp(typ) {
-    if (kindOf(typ) !== 'at+jwt') throw new DragomanError('ERR_TOKEN_KIND', { detail: { expected: 'at+jwt' } })
-  },
+  tokenType: tokenTypes.accessToken,
+  assertTyp: typed('at+jwt'),
   // §2.2; `iss` is how the token's keys were found.
   assertClaims({ claims, validity, id }) {
     const missing =
@@ -74,7 +42,56 @@ const ACCESS_TOKEN: Kind = {
   },
 }
 
-const isName = (value: Value | undefined): boolean => typeof value === 'string' && value !== ''
+/** Of what is redeemed once, at one server: which, until when, and by which name it is known again. */
+function assertGrant({ claims, validity, id }: ClaimsSet, named: readonly string[], rule: string): void {
+  const missing =
+    named.find((claim) => !isName(claims[claim])) ??
+    (validity.issuedAt === undefined ? 'iat' : undefined) ??
+    (validity.expiresAt === undefined ? 'exp' : undefined) ??
+    (id === undefined ? 'jti' : undefined)
+  if (missing !== undefined) throw required(missing, rule)
+  if (validity.audience.length === 1) return
+  throw new DragomanError('ERR_TOKEN_AUDIENCE', { detail: { expected: 'one authorization server alone', rule } })
+}
+
+function assertGrantDraft({ claims, validity }: Draft, named: readonly string[], rule: string): void {
+  const missing =
+    named.find((claim) => !isName(claims[claim])) ?? (validity.expiresAt === undefined ? 'exp' : undefined)
+  if (missing !== undefined) throw required(missing, rule)
+  if (validity.audience.length !== 1) throw new DragomanError('ERR_PROFILE_TARGET_COUNT')
+}
+
+const CHAINING = 'identity chaining section 2.3.3'
+
+/**
+ * draft-ietf-oauth-identity-chaining: a grant for the authorization server of another domain. The draft registers no
+ * type; this one tells it from an access token and an ID token of the same issuer.
+ */
+const GRANT: Kind = {
+  ...PLAIN,
+  typ: 'authorization-grant+jwt',
+  compactOnly: true,
+  grant: true,
+  rules: { foreign: true },
+  singleAudience: true,
+  assertTyp: typed('authorization-grant+jwt'),
+  assertClaims: (set) => assertGrant(set, ['sub'], CHAINING),
+  assertDraft: (draft) => assertGrantDraft(draft, ['sub'], CHAINING),
+}
+
+const ID_JAG_CLAIMS = 'ID-JAG section 3.1'
+
+/** draft-ietf-oauth-identity-assertion-authz-grant: an identity assertion JWT authorization grant. */
+const ID_JAG: Kind = {
+  ...GRANT,
+  typ: 'oauth-id-jag+jwt',
+  tokenType: tokenTypes.idJag,
+  // §4.4.1
+  rules: { foreign: true, audience: 'issuer', client: 'client_id', limit: 'resource' },
+  assertTyp: typed('oauth-id-jag+jwt'),
+  assertClaims: (set) => assertGrant(set, ['sub', 'client_id'], ID_JAG_CLAIMS),
+  assertDraft: (draft) => assertGrantDraft(draft, ['sub', 'client_id'], ID_JAG_CLAIMS),
+}
 
 const SVID_TYPES: ReadonlySet<string | undefined> = new Set([undefined, 'JWT', 'JOSE'])
 
@@ -119,18 +136,24 @@ function workloadId(subject: Value | undefined) {
   return id?.path === '' ? undefined : id
 }
 
+/** The kinds that are written; {@link FORMER} are read only. */
 const NAMED: ReadonlyMap<string, Kind> = new Map([
   ['jwt', PLAIN],
   ['at+jwt', ACCESS_TOKEN],
   ['jwt-svid', JWT_SVID],
+  ['authorization-grant+jwt', GRANT],
+  ['oauth-id-jag+jwt', ID_JAG],
+  [TRANSACTION_TOKEN, TXN_TOKEN],
 ])
+
+const FORMER: ReadonlyMap<string, Kind> = new Map([[FORMER_TRANSACTION_TOKEN, FORMER_TXN_TOKEN]])
 
 /** The kinds that have a name and rules of their own; any other explicit type will do as well. */
 export const kinds: readonly string[] = [...NAMED.keys()]
 
 /** The rules for tokens of a kind; a kind without rules of its own has those of the plain one. */
 export const kindNamed = (name: string | undefined): Kind =>
-  name === undefined ? PLAIN : (NAMED.get(name.toLowerCase()) ?? PLAIN)
+  name === undefined ? PLAIN : (NAMED.get(name.toLowerCase()) ?? FORMER.get(name.toLowerCase()) ?? PLAIN)
 
 // RFC 6838 §4.2, with a suffix (§4.2.8) as all explicit types have, which the kinds of other formats have not.
 const EXPLICIT_TYPE =
@@ -144,17 +167,9 @@ export function kindToWrite(name: string | undefined): Kind {
   throw new DragomanError('ERR_PROFILE_RENDERING', {
     detail: {
       option: 'kind',
-      expected: `${kinds.join(', ')}, or an explicit type such as txntoken+jwt, without application/`,
+      expected: `${kinds.join(', ')}, or an explicit type such as example+jwt, without application/`,
     },
   })
-}
-
-const APPLICATION = 'application/'
-
-/** A `typ` as the name of a kind: lower case, and without the `application/` that may be left out (RFC 7515 §4.1.9). */
-export function kindOf(typ: string | undefined): string | undefined {
-  const kind = typ?.toLowerCase()
-  return kind?.startsWith(APPLICATION) ? kind.slice(APPLICATION.length) : kind
 }
 
 /** @throws `ERR_TOKEN_ALGORITHM`, `ERR_TOKEN_HEADER`, `ERR_TOKEN_KIND` for a header that this kind does not have */

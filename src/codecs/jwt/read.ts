@@ -10,25 +10,41 @@ import type { ValueMap } from '../../core/value.ts'
 import { parseJsonObject } from '../../wire/json.ts'
 import { type HeaderReader, type Jws, parseCompact, parseJsonJws } from '../../wire/jws.ts'
 import { readConfirmation } from './confirmation.ts'
-import { assertHeader, type Kind, kindNamed, kindOf } from './kinds.ts'
+import { type Kind, kindOf } from './kind.ts'
+import { assertHeader, kindNamed } from './kinds.ts'
 import { readClaims, text } from './read-claims.ts'
+import { parseUnsigned } from './read-unsigned.ts'
 import { verifyingKey } from './verifying-key.ts'
 
-const MINE: ReadonlySet<string> = new Set([tokenTypes.jwt, tokenTypes.accessToken, tokenTypes.idToken])
+/** The token types of this format. */
+export const types = [
+  tokenTypes.jwt,
+  tokenTypes.accessToken,
+  tokenTypes.idToken,
+  tokenTypes.txnToken,
+  tokenTypes.selfSigned,
+  tokenTypes.unsignedJson,
+] as const
+
+const MINE: ReadonlySet<string> = new Set(types)
+
+/** RFC 7523 §2: an assertion is one JWT, by the letter. */
+const COMPACT_ONLY: ReadonlySet<Envelope['role']> = new Set(['client', 'grant'])
 
 /**
  * Reads a signed JWT (RFC 7519).
  *
  * Checks form: sizes, encoding, header and claims as JSON, nothing named twice, an algorithm that we know. See the
- * parts: `wire/jws.ts`, `wire/json.ts`. The JSON serialization is taken as well, except from clients, whose assertions
- * are JWTs by the letter. Encrypted tokens are refused.
+ * parts: `wire/jws.ts`, `wire/json.ts`. The JSON serialization is taken as well, except where it is an assertion
+ * (RFC 7523). Encrypted tokens are refused.
  *
  * @throws {@link DragomanError} `ERR_TOKEN_*`
  */
 export function parse(envelope: Envelope, headers: HeaderReader): Unverified | undefined {
   if (!MINE.has(envelope.type)) return undefined
+  if (envelope.type === tokenTypes.unsignedJson) return parseUnsigned(envelope)
   const compact = !envelope.raw.startsWith('{')
-  if (!compact && envelope.role === 'client') throw notCompact()
+  if (!compact && COMPACT_ONLY.has(envelope.role)) throw notCompact()
   const jws = compact ? parseCompact(envelope.raw, { headers }) : parseJsonJws(envelope.raw, { headers })
   const { algorithm, kid } = jws.header
   if (algorithm === undefined) throw new DragomanError('ERR_TOKEN_ALGORITHM', { detail: { expected: 'one we know' } })
@@ -79,8 +95,9 @@ interface Origin {
 
 function tokenOf(set: ValueMap, { envelope, issuer, kind, jws, key, algorithm }: Origin): Token {
   // Whoever chose the issuer to check against must have chosen the one that the token names.
-  if (kind.byIssuer && set['iss'] !== issuer.issuer) throw new DragomanError('ERR_TRUST_ISSUER')
-  const sorted = readClaims(set)
+  const named = kind.byIssuer === 'named' ? set['iss'] !== undefined : kind.byIssuer
+  if (named && set['iss'] !== issuer.issuer) throw new DragomanError('ERR_TRUST_ISSUER')
+  const sorted = readClaims(kind.current(set))
   kind.assertClaims(sorted, issuer)
   const { claims, validity, id } = sorted
   const { cnf } = set

@@ -3,7 +3,8 @@ import type { Signer } from '../../core/keys.ts'
 import type { Rendering } from '../../core/token.ts'
 import { map, type Value } from '../../core/value.ts'
 import type { Encoding } from './encodings.ts'
-import { assertAlgorithm, type Kind } from './kinds.ts'
+import type { Kind } from './kind.ts'
+import { assertAlgorithm } from './kinds.ts'
 
 export type Member = readonly [name: string, value: Value]
 

@@ -2,12 +2,13 @@ import { algorithmNamed } from '../../core/algorithms.ts'
 import type { Loss, Writer } from '../../core/codec.ts'
 import { chosenEncoding } from '../../core/encodings.ts'
 import { DragomanError } from '../../core/errors.ts'
-import type { Draft, Rendering } from '../../core/token.ts'
+import type { Draft, Rendering, TokenType } from '../../core/token.ts'
 import { tokenTypes } from '../../core/types.ts'
 import { toBase64url } from '../../wire/base64url.ts'
 import { type Encoding, encodings } from './encodings.ts'
 import { jsonValue } from './json-value.ts'
-import { assertAlgorithm, type Kind, kindToWrite } from './kinds.ts'
+import type { Kind } from './kind.ts'
+import { assertAlgorithm, kindToWrite } from './kinds.ts'
 import { writeClaims } from './write-claims.ts'
 import { headerWriter, type Member } from './write-header.ts'
 
@@ -23,7 +24,7 @@ export function prepare(rendering: Rendering): Writer {
   const kind = kindToWrite(rendering.kind)
   const encoding = chosenEncoding('jwt', encodings, rendering.options)
   const accessToken = kind.accessToken || rendering.tokenType === tokenTypes.accessToken
-  const tokenType = rendering.tokenType ?? (accessToken ? tokenTypes.accessToken : tokenTypes.jwt)
+  const tokenType = typeOf(rendering, kind, accessToken)
   const usage = accessToken ? 'access_token' : 'N_A'
   assertForm(encoding, kind, accessToken)
   if (rendering.algorithm !== undefined) assertAlgorithm(kind, algorithmNamed(rendering.algorithm))
@@ -31,8 +32,10 @@ export function prepare(rendering: Rendering): Writer {
   return {
     tokenType,
     usage,
+    grant: kind.grant,
     singleAudience: kind.singleAudience,
     needsKey: false,
+    frozen: kind.frozen,
     lay(draft, issuance) {
       kind.assertDraft(draft)
       const losses: Loss[] = []
@@ -50,6 +53,16 @@ export function prepare(rendering: Rendering): Writer {
     },
     ceiling: () => undefined,
   }
+}
+
+function typeOf({ tokenType }: Rendering, kind: Kind, accessToken: boolean): TokenType {
+  const own = kind.tokenType ?? (accessToken ? tokenTypes.accessToken : tokenTypes.jwt)
+  const wanted = tokenType ?? own
+  // A transaction token under another's name, or another under its name, would be taken for what it is not.
+  if ((wanted === tokenTypes.txnToken) === (own === tokenTypes.txnToken)) return wanted
+  throw new DragomanError('ERR_PROFILE_RENDERING', {
+    detail: { option: 'token_type', expected: `${tokenTypes.txnToken} with kind txntoken+jwt, and with no other` },
+  })
 }
 
 function assertForm({ serialization }: Encoding, kind: Kind, accessToken: boolean): void {

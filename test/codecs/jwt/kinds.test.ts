@@ -40,6 +40,45 @@ describe('an access token of RFC 9068', () => {
   })
 })
 
+describe.each([
+  ['authorization-grant+jwt', ['sub', 'iat', 'exp', 'jti']],
+  ['oauth-id-jag+jwt', ['sub', 'client_id', 'iat', 'exp', 'jti']],
+])('a grant of type %s', (typ, needed) => {
+  const issuer = trusted([key.verifier])
+  const rules = { ...RULES, kind: typ }
+  const HEADER = { alg: 'ES256', typ }
+  const claims = { ...CLAIMS, client_id: 'orders', aud: 'https://gw.example' }
+  const refuses = (header: object, payload: object, code: string) =>
+    expect(() => verify(compact(header, payload, key), issuer, rules)).toThrow(expect.objectContaining({ code }))
+
+  test('IJ-10, IJ-30: is known by its typ', () => {
+    expect(verify(compact(HEADER, claims, key), issuer, rules).provenance.kind).toBe(typ)
+    for (const other of [undefined, 'JWT', 'at+jwt', 'token-introspection+jwt']) {
+      refuses({ ...HEADER, typ: other }, claims, 'ERR_TOKEN_KIND')
+    }
+  })
+
+  test.each(needed)('IJ-11: has %s', (name) =>
+    refuses(HEADER, { ...claims, [name]: undefined }, 'ERR_PROFILE_REQUIRED'),
+  )
+
+  test('IC-03, IJ-31: is for one server alone, as text or a list of one', () => {
+    expect(verify(compact(HEADER, { ...claims, aud: ['https://gw.example'] }, key), issuer, rules)).toBeDefined()
+    refuses(HEADER, { ...claims, aud: ['https://gw.example', 'https://c.example'] }, 'ERR_TOKEN_AUDIENCE')
+    refuses(HEADER, { ...claims, aud: undefined }, 'ERR_TOKEN_AUDIENCE')
+  })
+})
+
+test('AG-01: an assertion is one compact JWT', () => {
+  const signed = compact({ alg: 'ES256', typ: 'JWT' }, CLAIMS, key)
+  const [header = '', payload = '', signature = ''] = signed.split('.')
+  const json = JSON.stringify({ payload, protected: header, signature })
+  const presented = (raw: string) => codec.parse({ ...subject(raw), role: 'grant' })
+  expect(presented(signed)).toBeDefined()
+  expect(codec.parse(subject(json))).toBeDefined()
+  expect(() => presented(json)).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_MALFORMED' }))
+})
+
 describe('a JWT-SVID', () => {
   const ID = 'spiffe://larkspur.example/ns/pay/sa/payments'
   const claims = { sub: ID, aud: ['https://gw.example'], exp: NOW + 300 }

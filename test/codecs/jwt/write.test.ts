@@ -207,7 +207,7 @@ describe('the kind', () => {
     [undefined, 'JWT', tokenTypes.jwt, 'N_A'],
     ['jwt', 'JWT', tokenTypes.jwt, 'N_A'],
     ['at+jwt', 'at+jwt', tokenTypes.accessToken, 'access_token'],
-    ['txntoken+jwt', 'txntoken+jwt', tokenTypes.jwt, 'N_A'],
+    ['example+jwt', 'example+jwt', tokenTypes.jwt, 'N_A'],
     ['example/a+jwt', 'example/a+jwt', tokenTypes.jwt, 'N_A'],
   ])('%s has typ %s and token type %s, and is used as %s', (kind, typ, tokenType, usage) => {
     expect(headerOf({ kind }, key, full).typ).toBe(typ)

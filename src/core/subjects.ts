@@ -1,4 +1,4 @@
-import { DragomanError } from '../core/errors.ts'
+import { DragomanError } from './errors.ts'
 
 // `spiffe://*` would be every host there is, which is what `*` says in plain words.
 const PREFIX = /^(?!.*\/\/\*$)[^*]*\/\*$/su

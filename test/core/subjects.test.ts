@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { subjectSpace } from '../../src/trust/subjects.ts'
+import { subjectSpace } from '../../src/core/subjects.ts'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 200)
 
