@@ -76,6 +76,9 @@ const PORTS = ['8080', '8443', '9080', '9443'] as const
 // What only reads may be asked again: an audit record is in its file some milliseconds after the answer.
 const READS = /^(?:grep |tail |reason$)/m
 
+// A program of the page that goes on running.
+const SERVICE = /^node \$DIR\/[\w.-]+ &\n$/
+
 // Milliseconds for what is said in another process.
 const PATIENCE = 5000
 
@@ -87,7 +90,7 @@ export async function newReader(folder: string, scenario?: string): Promise<Read
     PORTS.reduce((all, port, at) => all.replaceAll(`:${free[at]}`, `:${port}`), text).replaceAll(folder, '$DIR')
 
   const args = ['dev', '--port', here('8080'), '--tls-port', here('8443'), '--folder', folder]
-  const dev = start([...args, ...(scenario === undefined ? [] : ['--scenario', scenario])])
+  const dev = start([launcher, ...args, ...(scenario === undefined ? [] : ['--scenario', scenario])])
   await dev.says(`export DIR=${folder}`)
   // In the second in which they were made, tokens would keep their `iat`: the pages come later.
   const made = Math.floor(Date.now() / 1000)
@@ -128,8 +131,9 @@ export async function newReader(folder: string, scenario?: string): Promise<Read
       told = dev.text.length
       again = READS.test(text) ? text : undefined
       if (/^(?:npm|git|dragoman dev) /.test(text)) output = () => dev.text
-      else if (text.startsWith('dragoman serve ')) {
-        const server = start(['serve', '--config', join(folder, text.trim().split('/').at(-1) ?? '')])
+      else if (text.startsWith('dragoman serve ') || SERVICE.test(text)) {
+        const file = join(folder, /\/([^/\s]+)(?: &)?\n$/.exec(text)?.[1] ?? '')
+        const server = start(SERVICE.test(text) ? ['--import', hooks, file] : [launcher, 'serve', '--config', file])
         servers.push(server)
         output = () => server.text
         await server.says('listening on')
@@ -156,7 +160,7 @@ interface Running {
 }
 
 function start(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const heard = new Set<() => void>()
