@@ -249,6 +249,14 @@ describe('a token that is bound to a certificate', () => {
     expect((await verifier.verifyRequest(call(accessToken(), { certificate: broken }))).sub).toBe('u-501')
   })
 
+  it('DP-28: is not the way round a DPoP proof, though it has the same key', async () => {
+    const { key: same, certificate: shown } = leaf(ca)
+    const token = accessToken({ cnf: { jkt: same.publicKey.jkt } })
+    await expect(verifier.verifyRequest(call(token, { certificate: shown }))).rejects.toEqual(
+      refused('ERR_TOKEN_UNPROVED', { expected: 'the scheme DPoP, with a proof' }),
+    )
+  })
+
   it('CF-07: wants both proofs where it is bound twice', async () => {
     const holder = testKey('ES256')
     const BASE = 'https://api.example'
@@ -269,6 +277,26 @@ describe('what is remembered', () => {
     const replay = { claim: () => Promise.reject(new Error('connection lost')) }
     const verifier = accessVerifier({ replay, singleUse: true })
     await expect(verifier.verifyRequest(call(accessToken()))).rejects.toEqual(refused('ERR_STORE_UNAVAILABLE'))
+  })
+
+  it('is given back where the request is refused after all: a proof with a token that was used is unused', async () => {
+    const holder = testKey('ES256')
+    const known = new Set<string>()
+    const replay = {
+      claim: (name: string) => !known.has(name) && Boolean(known.add(name)),
+      release: (name: string) => void known.delete(name),
+    }
+    const BASE = 'https://api.example'
+    const verifier = accessVerifier({ replay, singleUse: true, dpop: { baseUrl: BASE } })
+    const token = accessToken({ cnf: { jkt: holder.publicKey.jkt } })
+    const ask = (jti: string) => {
+      const claims = { htm: 'GET', htu: `${BASE}/orders`, ath: sha256(token), jti, iat: NOW }
+      return verifier.verifyRequest(call(token, { scheme: 'DPoP', headers: { dpop: dpopText(holder, { claims }) } }))
+    }
+    await ask('1')
+    expect(known.size).toBe(2)
+    await expect(ask('2')).rejects.toEqual(refused('ERR_TOKEN_REPLAYED'))
+    expect(known.size).toBe(2)
   })
 
   it('is shared by verifiers with the same store: a token that is taken once is taken once by all', async () => {
