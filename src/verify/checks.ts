@@ -6,6 +6,7 @@ import { DragomanError } from '../core/errors.ts'
 import type { VerifiedBefore } from '../core/exchange.ts'
 import type { ReplayStore } from '../core/stores.ts'
 import type { Envelope, Token, TokenType, Verified } from '../core/token.ts'
+import { tokenTypes } from '../core/types.ts'
 import { verifyPresented } from '../exchange/present.ts'
 import { verifiedStore } from '../stores/verified.ts'
 import { createFetcher, createTrust, type IssuerStatus } from '../trust/index.ts'
@@ -43,7 +44,7 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
   const { format = 'jwt', requiredScopes = [] } = options
   const kind = kindOf(options)
   const codec = format === 'cwt' ? cwt : jwt()
-  const type = typeOf(codec, kind)
+  const type = typeOf(codec, options)
   const entries = issuerEntries(options.issuers)
   const trust = createTrust(entries, { fetch: options.fetcher ?? createFetcher(), clock, readFile })
   const table = tableOf(options, kind === TRANSACTION)
@@ -87,8 +88,9 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
   }
 }
 
-/** The type under which the codec reads this kind: that of transaction tokens, where it has one for them, or its usual one. */
-function typeOf({ tokenTypes: [usual = '', ...others] }: Codec, kind: string | undefined): TokenType {
+/** The type under which the codec reads what is taken: its usual one, unless there is one for this kind or form. */
+function typeOf({ tokenTypes: [usual = '', ...others] }: Codec, { kind, untagged }: VerifierOptions): TokenType {
+  if (untagged !== undefined) return untagged === 'sign' ? tokenTypes.cwtSign : tokenTypes.cwtSign1
   return (kind === TRANSACTION ? others.find((type) => type === TRANSACTION_TYPE) : undefined) ?? usual
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { map } from '../../src/core/value.ts'
 import { createVerifier, type VerifierOptions } from '../../src/verify/index.ts'
 import { makeSigner } from '../support/cose.ts'
-import { issue, draft as saidByCwt } from '../support/cwt.ts'
+import { issue, rendering, draft as saidByCwt } from '../support/cwt.ts'
 import { testKey } from '../support/jwt.ts'
 import { dpopText, sha256 } from '../support/proofs.ts'
 import { API, accessToken, accessVerifier, call, issuerWith, key, NOW, type Said, TTS } from '../support/verify.ts'
@@ -128,6 +129,43 @@ describe('other kinds', () => {
     await expect(verifier.verify(issue(makeSigner('ES256')))).rejects.toEqual(refused('ERR_TOKEN_SIGNATURE'))
     await expect(verifier.verify(accessToken())).rejects.toEqual(refused('ERR_TOKEN_MALFORMED'))
   })
+})
+
+describe('a CWT without tags', () => {
+  const signer = makeSigner('ES256')
+  const jwks = { keys: [{ ...signer.publicKey.jwk, kid: signer.kid, alg: 'ES256' }] }
+  const made = (untagged?: 'sign1' | 'sign') =>
+    createVerifier({
+      issuers: [{ issuer: 'https://cluster.example.com', jwks }],
+      audience: API,
+      format: 'cwt',
+      clock: () => 1_790_000_000,
+      ...(untagged !== undefined && { untagged }),
+    })
+  const written = (cose: 'sign1' | 'sign', tag: string) =>
+    issue(
+      signer,
+      saidByCwt(),
+      rendering({
+        options: map([
+          ['cose', cose],
+          ['tag', tag],
+        ]),
+      }),
+    )
+
+  it.each(['sign1', 'sign'] as const)(
+    'is taken by a verifier that was told its structure, %s, and by no other',
+    async (cose) => {
+      const token = written(cose, 'none')
+      expect((await made(cose).verify(token)).aud).toEqual([API])
+      const other = cose === 'sign' ? 'sign1' : 'sign'
+      for (const verifier of [made(), made(other)]) {
+        await expect(verifier.verify(token)).rejects.toEqual(expect.objectContaining({ name: 'DragomanError' }))
+      }
+      expect((await made().verify(written(cose, 'cwt'))).aud).toEqual([API])
+    },
+  )
 })
 
 describe('a token that is bound by DPoP', () => {
