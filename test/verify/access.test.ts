@@ -230,6 +230,12 @@ describe('a token that is bound by DPoP', () => {
     await expect(ask(once)).rejects.toEqual(refused('ERR_PROOF_REPLAYED'))
   })
 
+  it('DP-35: is taken once with one proof, however many send it at the same time', async () => {
+    const once = proof()
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => ask(once)))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+
   it('under the scheme DPoP an unbound token is refused, with whatever proof', async () => {
     const free = accessToken()
     await expect(ask(proof({}, holder, free), {}, free)).rejects.toEqual(refused('ERR_PROOF_MISMATCH'))

@@ -93,6 +93,16 @@ describe('the fastify plugin', () => {
     expect((await app.inject({ url: '/public/orders?amount=1', headers: txn() })).statusCode).toBe(403)
   })
 
+  it('answers with each challenge on a line of its own', async () => {
+    const app = fastify()
+    await app.register(
+      fastifyVerifier(accessVerifier({ dpop: { baseUrl: 'https://x.example', algorithms: ['ES256'] } })),
+    )
+    app.get('/', async () => 'secret')
+    const { statusCode, headers, body } = await app.inject('/')
+    expect([statusCode, headers['www-authenticate'], body]).toEqual([401, ['Bearer', 'DPoP algs="ES256"'], '{}'])
+  })
+
   it('takes the certificate that a proxy tells of, where it is asked to', async () => {
     const { certificate } = leaf(authority('devices'))
     const bound = { authorization: `Bearer ${accessToken({ cnf: { 'x5t#S256': sha256(certificate) } })}` }
