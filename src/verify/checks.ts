@@ -1,6 +1,6 @@
 import { cwt } from '../codecs/cwt/index.ts'
 import { jwt } from '../codecs/jwt/index.ts'
-import { tokenAcceptance } from '../core/acceptance.ts'
+import { TRANSACTION_TOKEN, tokenAcceptance } from '../core/acceptance.ts'
 import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { VerifiedBefore } from '../core/exchange.ts'
@@ -16,7 +16,7 @@ import { issuerEntries, kindOf, readFile, type VerifierOptions } from './options
 import type { Presented, Scheme } from './presented.ts'
 import type { Proofs } from './proofs.ts'
 import type { ServiceRequest } from './request.ts'
-import { readable, TRANSACTION, type VerifiedToken } from './result.ts'
+import { readable, type VerifiedToken } from './result.ts'
 import { prepareTable, type Table } from './table.ts'
 import { targetOf } from './target.ts'
 
@@ -47,7 +47,7 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
   const type = typeOf(codec, options)
   const entries = issuerEntries(options.issuers)
   const trust = createTrust(entries, { fetch: options.fetcher ?? createFetcher(), clock, readFile })
-  const table = tableOf(options, kind === TRANSACTION)
+  const table = tableOf(options, kind === TRANSACTION_TOKEN)
   const acceptance = tokenAcceptance(
     {
       format,
@@ -88,21 +88,22 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
   }
 }
 
-/** The type under which the codec reads what is taken: its usual one, unless there is one for this kind or form. */
-function typeOf({ tokenTypes: [usual = '', ...others] }: Codec, { kind, untagged }: VerifierOptions): TokenType {
-  if (untagged !== undefined) return untagged === 'sign' ? tokenTypes.cwtSign : tokenTypes.cwtSign1
-  return (kind === TRANSACTION ? others.find((type) => type === TRANSACTION_TYPE) : undefined) ?? usual
+/** The type under which the codec reads what is taken. */
+function typeOf({ tokenTypes: [usual = ''] }: Codec, { kind, untagged }: VerifierOptions): TokenType {
+  if (kind === TRANSACTION_TOKEN) return tokenTypes.txnToken
+  if (untagged === undefined) return usual
+  return untagged === 'sign' ? tokenTypes.cwtSign : tokenTypes.cwtSign1
 }
-
-// Transaction tokens §11.1.
-const TRANSACTION_TYPE = 'urn:ietf:params:oauth:token-type:txn_token'
 
 function tableOf({ requests, danger_any_request: any }: VerifierOptions, transaction: boolean): Table | undefined {
   if (requests !== undefined) {
     if (any === true) throw wrong('options.danger_any_request', 'either this or `requests`')
     const compared = Object.entries(requests).find(([, rule]) => rule?.tctx !== undefined)
     if (compared && !transaction) {
-      throw wrong(`options.requests[${JSON.stringify(compared[0])}].tctx`, `kind ${TRANSACTION}: no other has tctx`)
+      throw wrong(
+        `options.requests[${JSON.stringify(compared[0])}].tctx`,
+        `kind ${TRANSACTION_TOKEN}: no other has tctx`,
+      )
     }
     return prepareTable(requests, 'options.requests')
   }
