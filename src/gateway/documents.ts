@@ -1,4 +1,4 @@
-import { algorithmNamed, algorithms } from '../core/algorithms.ts'
+import { algorithms, joseNames } from '../core/algorithms.ts'
 import type { Services } from '../core/exchange.ts'
 import type { Signer } from '../core/keys.ts'
 import { TOKEN_EXCHANGE } from '../core/types.ts'
@@ -62,8 +62,5 @@ export function metadata(tenant: GatewayTenant): string {
   const own = members.filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
   return JSON.stringify({ ...tenant.metadata, ...Object.fromEntries(own) })
 }
-
-const joseNames = (names: readonly string[]): readonly string[] =>
-  unique(names.flatMap((name) => algorithmNamed(name)?.jose ?? []))
 
 const unique = <T>(values: readonly T[]): readonly T[] => [...new Set(values)]

@@ -38,7 +38,7 @@ describe('the answer to a request with an access token', () => {
       headers: {
         'content-type': 'application/json',
         'cache-control': 'no-store',
-        'www-authenticate': ['Bearer realm="orders"', 'DPoP realm="orders", algs="ES256 Ed25519"'],
+        'www-authenticate': ['Bearer realm="orders"', 'DPoP realm="orders", algs="ES256 EdDSA Ed25519"'],
       },
       body: '{}',
     })
@@ -49,7 +49,7 @@ describe('the answer to a request with an access token', () => {
     expect(answer).toMatchObject({ status: 401 })
     expect(answer?.headers['www-authenticate']).toEqual([
       'Bearer realm="orders", error="invalid_token"',
-      'DPoP realm="orders", algs="ES256 Ed25519"',
+      'DPoP realm="orders", algs="ES256 EdDSA Ed25519"',
     ])
     expect(JSON.parse(answer?.body ?? '')).toEqual({
       error: 'invalid_token',
@@ -84,8 +84,15 @@ describe('the answer to a request with an access token', () => {
     expect(answer?.status).toBe(401)
     expect(answer?.headers['www-authenticate']).toEqual([
       'Bearer realm="orders"',
-      'DPoP realm="orders", error="invalid_dpop_proof", algs="ES256 Ed25519"',
+      'DPoP realm="orders", error="invalid_dpop_proof", algs="ES256 EdDSA Ed25519"',
     ])
+  })
+
+  it('DP-29: names algorithms as proofs do: Ed25519 has two names there', async () => {
+    const { answer } = await accessVerifier({
+      dpop: { baseUrl: 'https://api.example', algorithms: ['Ed25519', 'ES256'] },
+    }).admit({ method: 'GET', url: '/', headers: {} })
+    expect(answer?.headers['www-authenticate']).toEqual(['Bearer', 'DPoP algs="EdDSA Ed25519 ES256"'])
   })
 
   it('that cannot be verified for now is 503 with a time, and no word on the token', () => {
