@@ -59,6 +59,42 @@ server.listen(0, '127.0.0.1', async () => {
 `,
   )
 
+  // Its types, as a strict program of somebody else sees them: those of fastify are there, those of Express need not be.
+  writeFileSync(
+    join(folder, 'typed.ts'),
+    `import { createServer } from 'node:http'
+import { type ConnectRequest, connectVerifier, createVerifier, fastifyVerifier, type VerifiedToken } from 'dragoman/verify'
+import { fastify } from 'fastify'
+const verifier = createVerifier({
+  issuers: [{ issuer: 'https://gw.example', jwks_uri: 'https://gw.example/jwks' }],
+  audience: 'beta.example',
+  kind: 'txntoken+jwt',
+  requests: { 'GET /orders/:id': { scope: [], tctx: { id: { path: 'id' }, shop: { header: 'x-shop', optional: true } } } },
+})
+const app = fastify()
+await app.register(fastifyVerifier(verifier))
+app.get('/orders/:id', ({ verified }): string | undefined => verified.txn)
+const guard = connectVerifier(verifier)
+createServer((request: ConnectRequest, response) => guard(request, response, () => response.end(request.verified?.sub)))
+// @ts-expect-error a part of a request that there is not
+createVerifier({ issuers: [], audience: 'x', requests: { 'GET /': { scope: [], tctx: { a: { cookie: 'a' } } } } })
+export const who = ({ sub, actors }: VerifiedToken): string => (actors.length > 0 ? 'somebody for ' : '') + sub
+`,
+  )
+  const flags = [
+    '--noEmit',
+    '--strict',
+    '--target',
+    'es2024',
+    '--module',
+    'nodenext',
+    '--types',
+    'node',
+    '--skipLibCheck',
+  ]
+  const types = ['--typeRoots', join(root, 'node_modules/@types')]
+  run(join(root, 'node_modules/.bin/tsc'), [...flags, ...types, 'typed.ts'])
+
   // The command, with the profiles that ship in the package: two domains in a folder, then one exchange offline.
   writeFileSync(
     join(folder, 'dev.mjs'),

@@ -131,6 +131,11 @@ const byCose = new Map(algorithms.flatMap((a) => a.cose.map((id) => [id, a] as c
 /** The row for a JOSE `alg` value or a name of ours, compared case-sensitively; `undefined` for anything else. */
 export const algorithmNamed = (name: string): Algorithm | undefined => byName.get(name)
 
+/** The JOSE `alg` values of these algorithms, each once, in their order; names that are none are left out. */
+export const joseNames = (names: readonly string[]): readonly string[] => [
+  ...new Set(names.flatMap((name) => algorithmNamed(name)?.jose ?? [])),
+]
+
 /** The row for a COSE algorithm identifier, deprecated or fully-specified. */
 export const coseAlgorithm = (id: number): Algorithm | undefined => byCose.get(id)
 

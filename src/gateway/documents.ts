@@ -1,4 +1,4 @@
-import { algorithmNamed, algorithms } from '../core/algorithms.ts'
+import { algorithms, joseNames } from '../core/algorithms.ts'
 import type { Services } from '../core/exchange.ts'
 import type { Grant } from '../core/grant.ts'
 import type { Signer } from '../core/keys.ts'
@@ -78,8 +78,5 @@ const grantProfiles =
     [...profiles].flatMap(([kind, name]) =>
       all.some(({ accepts }) => accepts.grant === type && accepts.subject.kind?.toLowerCase() === kind) ? [name] : [],
     )
-
-const joseNames = (names: readonly string[]): readonly string[] =>
-  unique(names.flatMap((name) => algorithmNamed(name)?.jose ?? []))
 
 const unique = <T>(values: readonly T[]): readonly T[] => [...new Set(values)]

@@ -1,11 +1,12 @@
 import { cwt } from '../codecs/cwt/index.ts'
 import { jwt } from '../codecs/jwt/index.ts'
-import { tokenAcceptance } from '../core/acceptance.ts'
+import { TRANSACTION_TOKEN, tokenAcceptance } from '../core/acceptance.ts'
 import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { VerifiedBefore } from '../core/exchange.ts'
 import type { ReplayStore } from '../core/stores.ts'
 import type { Envelope, Token, TokenType, Verified } from '../core/token.ts'
+import { tokenTypes } from '../core/types.ts'
 import { verifyPresented } from '../exchange/present.ts'
 import { verifiedStore } from '../stores/verified.ts'
 import { createFetcher, createTrust, type IssuerStatus } from '../trust/index.ts'
@@ -15,7 +16,7 @@ import { issuerEntries, kindOf, readFile, type VerifierOptions } from './options
 import type { Presented, Scheme } from './presented.ts'
 import type { Proofs } from './proofs.ts'
 import type { ServiceRequest } from './request.ts'
-import { readable, TRANSACTION, type VerifiedToken } from './result.ts'
+import { readable, type VerifiedToken } from './result.ts'
 import { prepareTable, type Table } from './table.ts'
 import { targetOf } from './target.ts'
 
@@ -43,10 +44,10 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
   const { format = 'jwt', requiredScopes = [] } = options
   const kind = kindOf(options)
   const codec = format === 'cwt' ? cwt : jwt()
-  const type = typeOf(codec, kind)
+  const type = typeOf(codec, options)
   const entries = issuerEntries(options.issuers)
   const trust = createTrust(entries, { fetch: options.fetcher ?? createFetcher(), clock, readFile })
-  const table = tableOf(options, kind === TRANSACTION)
+  const table = tableOf(options, kind === TRANSACTION_TOKEN)
   const acceptance = tokenAcceptance(
     {
       format,
@@ -87,20 +88,22 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
   }
 }
 
-/** The type under which the codec reads this kind: that of transaction tokens, where it has one for them, or its usual one. */
-function typeOf({ tokenTypes: [usual = '', ...others] }: Codec, kind: string | undefined): TokenType {
-  return (kind === TRANSACTION ? others.find((type) => type === TRANSACTION_TYPE) : undefined) ?? usual
+/** The type under which the codec reads what is taken. */
+function typeOf({ tokenTypes: [usual = ''] }: Codec, { kind, untagged }: VerifierOptions): TokenType {
+  if (kind === TRANSACTION_TOKEN) return tokenTypes.txnToken
+  if (untagged === undefined) return usual
+  return untagged === 'sign' ? tokenTypes.cwtSign : tokenTypes.cwtSign1
 }
-
-// Transaction tokens §11.1.
-const TRANSACTION_TYPE = 'urn:ietf:params:oauth:token-type:txn_token'
 
 function tableOf({ requests, danger_any_request: any }: VerifierOptions, transaction: boolean): Table | undefined {
   if (requests !== undefined) {
     if (any === true) throw wrong('options.danger_any_request', 'either this or `requests`')
     const compared = Object.entries(requests).find(([, rule]) => rule?.tctx !== undefined)
     if (compared && !transaction) {
-      throw wrong(`options.requests[${JSON.stringify(compared[0])}].tctx`, `kind ${TRANSACTION}: no other has tctx`)
+      throw wrong(
+        `options.requests[${JSON.stringify(compared[0])}].tctx`,
+        `kind ${TRANSACTION_TOKEN}: no other has tctx`,
+      )
     }
     return prepareTable(requests, 'options.requests')
   }

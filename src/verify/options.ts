@@ -54,6 +54,11 @@ export interface VerifierOptions {
    * tokens without one. For CWTs the default is one without explicit type.
    */
   readonly kind?: string
+  /**
+   * Takes CWTs without any tag as well, as `encoding: { tag: none }` writes them, of this COSE structure: without a tag
+   * nothing in them says which it is. Default: CWTs with tags.
+   */
+  readonly untagged?: 'sign1' | 'sign'
   /** Signature algorithms that are taken. Default: all that the issuer may sign with. */
   readonly algorithms?: readonly string[]
   /** Seconds by which clocks may differ. Default: 30. */
@@ -84,7 +89,18 @@ export interface VerifierOptions {
 }
 
 const OPTIONS = [
-  ...['issuers', 'audience', 'format', 'kind', 'algorithms', 'clockSkew', 'maxAge', 'requiredScopes', 'requiredClaims'],
+  ...[
+    'issuers',
+    'audience',
+    'format',
+    'kind',
+    'untagged',
+    'algorithms',
+    'clockSkew',
+    'maxAge',
+    'requiredScopes',
+    'requiredClaims',
+  ],
   ...['singleUse', 'requests', 'danger_any_request', 'dpop', 'realm', 'log', 'replay', 'clock', 'fetcher'],
 ]
 
@@ -105,9 +121,12 @@ const JWKS_LIMITS = { bytes: 1_048_576, depth: 16, items: 65_536, text: 65_536 }
  * @throws {@link DragomanError} `ERR_PROFILE_OPTION` with the path of the option
  */
 export function checkOptions(options: VerifierOptions): void {
-  const { audience, requiredScopes = [], requiredClaims = [], realm, dpop } = options
+  const { audience, format, untagged, requiredScopes = [], requiredClaims = [], realm, dpop } = options
   membersOf(options, OPTIONS, 'options')
-  if (!['jwt', 'cwt', undefined].includes(options.format)) throw wrong('options.format', 'jwt or cwt')
+  if (!['jwt', 'cwt', undefined].includes(format)) throw wrong('options.format', 'jwt or cwt')
+  if (untagged !== undefined && !(format === 'cwt' && ['sign1', 'sign'].includes(untagged))) {
+    throw wrong('options.untagged', 'sign1 or sign, with `format: cwt`')
+  }
   if (textsOf(audience, 'options.audience', NOT_EMPTY, 'one text or several').length === 0) {
     throw wrong('options.audience', 'at least one: a token for anybody is for nobody')
   }

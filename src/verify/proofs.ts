@@ -1,4 +1,4 @@
-import { algorithmNames } from '../core/algorithms.ts'
+import { algorithmNames, joseNames } from '../core/algorithms.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Proof } from '../core/proof.ts'
 import type { ReplayStore } from '../core/stores.ts'
@@ -10,7 +10,7 @@ import { targetOf } from './target.ts'
 
 /** What shows, in a request, that whoever sent it holds a key. */
 export interface Proofs {
-  /** Algorithms for DPoP proofs. */
+  /** Algorithms for DPoP proofs, under each name that JOSE has for them. */
   readonly algorithms: readonly string[]
   /** The DPoP nonce to be used from now on, where they are in use. */
   nonce(now: number): string | undefined
@@ -59,7 +59,7 @@ export function prepareProofs(dpop: DpopSetting | undefined): Proofs {
   }
 
   return {
-    algorithms,
+    algorithms: joseNames(algorithms),
     nonce: (now) => nonces?.current(now),
     of(presented, request, now) {
       const { proofs, failure } = certificateOf(request)

@@ -38,11 +38,23 @@ export function requestOf(incoming: IncomingMessage, made: Made = {}): ServiceRe
   return {
     method: incoming.method ?? '',
     url: made.url ?? incoming.url ?? '',
-    headers: incoming.headersDistinct,
+    headers: everyField(incoming.rawHeaders),
     body: made.body,
     query: made.query,
     certificate: made.certificate ?? shown,
   }
+}
+
+/** From the raw ones: of some fields Node keeps the first of several in silence, and joins others. */
+function everyField(raw: readonly string[]): ServiceRequest['headers'] {
+  const fields = new Map<string, string[]>()
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = raw[at]?.toLowerCase() ?? ''
+    const values = fields.get(name)
+    if (values) values.push(raw[at + 1] ?? '')
+    else fields.set(name, [raw[at + 1] ?? ''])
+  }
+  return Object.fromEntries(fields)
 }
 
 /** Every header field of this lower-case name, in the order in which they came. */

@@ -1,3 +1,4 @@
+import { TRANSACTION_TOKEN } from '../core/acceptance.ts'
 import { DragomanError } from '../core/errors.ts'
 import { memoryReplay } from '../stores/memory.ts'
 import type { IssuerStatus } from '../trust/index.ts'
@@ -8,7 +9,7 @@ import { checkOptions, kindOf, type VerifierOptions } from './options.ts'
 import { accessTokenIn, assertAlone, type Scheme, transactionTokenIn } from './presented.ts'
 import { prepareProofs } from './proofs.ts'
 import type { ServiceRequest } from './request.ts'
-import { TRANSACTION, type VerifiedToken } from './result.ts'
+import type { VerifiedToken } from './result.ts'
 
 /** Verifies the tokens that a service is sent. */
 export interface Verifier {
@@ -55,7 +56,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const { clock = () => Date.now() / 1000, replay = memoryReplay(), realm, log } = options
   const proofs = prepareProofs(options.dpop)
   const checks = prepareChecks(options, { clock, replay, proofs })
-  const transaction = kindOf(options) === TRANSACTION
+  const transaction = kindOf(options) === TRANSACTION_TOKEN
   const schemes: readonly Scheme[] = transaction ? ['Txn-Token'] : options.dpop ? ['Bearer', 'DPoP'] : ['Bearer']
   const presentedIn = (request: ServiceRequest) => (transaction ? transactionTokenIn(request) : accessTokenIn(request))
 

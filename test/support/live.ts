@@ -153,7 +153,7 @@ export function send(
     ...options
   }: {
     method?: string
-    headers?: { readonly [name: string]: string }
+    headers?: { readonly [name: string]: string | string[] }
     body?: string | Uint8Array
     tls?: { ca: string; cert?: string; key?: string }
     agent?: Agent

@@ -76,6 +76,9 @@ const PORTS = ['8080', '8443', '9080', '9443'] as const
 // What only reads may be asked again: an audit record is in its file some milliseconds after the answer.
 const READS = /^(?:grep |tail |reason\b(?!\())/m
 
+// A program of the page that goes on running.
+const SERVICE = /^node \$DIR\/[\w.-]+ &\n$/
+
 // Milliseconds for what is said in another process.
 const PATIENCE = 5000
 
@@ -87,7 +90,7 @@ export async function newReader(folder: string, scenario?: string): Promise<Read
     PORTS.reduce((all, port, at) => all.replaceAll(`:${free[at]}`, `:${port}`), text).replaceAll(folder, '$DIR')
 
   const args = ['dev', '--port', here('8080'), '--tls-port', here('8443'), '--folder', folder]
-  const dev = start([...args, ...(scenario === undefined ? [] : ['--scenario', scenario])])
+  const dev = start([launcher, ...args, ...(scenario === undefined ? [] : ['--scenario', scenario])])
   await dev.says(`export DIR=${folder}`)
   // In the second in which they were made, tokens would keep their `iat`: the pages come later.
   const made = Math.floor(Date.now() / 1000)
@@ -115,6 +118,13 @@ export async function newReader(folder: string, scenario?: string): Promise<Read
       }
     }
 
+    async function serves(server: Running): Promise<void> {
+      servers.push(server)
+      output = () => server.text
+      await server.says('listening on')
+      await shell.run(`PID=${server.pid}`)
+    }
+
     async function paste(text: string): Promise<void> {
       const answer = await shell.run(here(text))
       output = () => answer
@@ -130,11 +140,9 @@ export async function newReader(folder: string, scenario?: string): Promise<Read
       if (/^(?:npm|git|dragoman dev) /.test(text)) output = () => dev.text
       else if (text.startsWith('dragoman serve ')) {
         const [, , , file = '', ...more] = text.trim().split(' ')
-        const server = start(['serve', '--config', join(folder, file.split('/').at(-1) ?? ''), ...more])
-        servers.push(server)
-        output = () => server.text
-        await server.says('listening on')
-        await shell.run(`PID=${server.pid}`)
+        await serves(start([launcher, 'serve', '--config', join(folder, file.split('/').at(-1) ?? ''), ...more]))
+      } else if (SERVICE.test(text)) {
+        await serves(start(['--import', hooks, join(folder, /\/([^/\s]+) &\n$/.exec(text)?.[1] ?? '')]))
       } else await paste(text)
     }
 
@@ -157,7 +165,7 @@ interface Running {
 }
 
 function start(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const heard = new Set<() => void>()

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { map } from '../../src/core/value.ts'
 import { createVerifier, type VerifierOptions } from '../../src/verify/index.ts'
 import { makeSigner } from '../support/cose.ts'
-import { issue, draft as saidByCwt } from '../support/cwt.ts'
+import { issue, rendering, draft as saidByCwt } from '../support/cwt.ts'
 import { testKey } from '../support/jwt.ts'
 import { dpopText, sha256 } from '../support/proofs.ts'
 import { API, accessToken, accessVerifier, call, issuerWith, key, NOW, type Said, TTS } from '../support/verify.ts'
@@ -130,6 +131,43 @@ describe('other kinds', () => {
   })
 })
 
+describe('a CWT without tags', () => {
+  const signer = makeSigner('ES256')
+  const jwks = { keys: [{ ...signer.publicKey.jwk, kid: signer.kid, alg: 'ES256' }] }
+  const made = (untagged?: 'sign1' | 'sign') =>
+    createVerifier({
+      issuers: [{ issuer: 'https://cluster.example.com', jwks }],
+      audience: API,
+      format: 'cwt',
+      clock: () => 1_790_000_000,
+      ...(untagged !== undefined && { untagged }),
+    })
+  const written = (cose: 'sign1' | 'sign', tag: string) =>
+    issue(
+      signer,
+      saidByCwt(),
+      rendering({
+        options: map([
+          ['cose', cose],
+          ['tag', tag],
+        ]),
+      }),
+    )
+
+  it.each(['sign1', 'sign'] as const)(
+    'is taken by a verifier that was told its structure, %s, and by no other',
+    async (cose) => {
+      const token = written(cose, 'none')
+      expect((await made(cose).verify(token)).aud).toEqual([API])
+      const other = cose === 'sign' ? 'sign1' : 'sign'
+      for (const verifier of [made(), made(other)]) {
+        await expect(verifier.verify(token)).rejects.toEqual(expect.objectContaining({ name: 'DragomanError' }))
+      }
+      expect((await made().verify(written(cose, 'cwt'))).aud).toEqual([API])
+    },
+  )
+})
+
 describe('a token that is bound by DPoP', () => {
   const holder = testKey('ES256')
   const BASE = 'https://api.example/v1'
@@ -192,6 +230,12 @@ describe('a token that is bound by DPoP', () => {
     await expect(ask(once)).rejects.toEqual(refused('ERR_PROOF_REPLAYED'))
   })
 
+  it('DP-35: is taken once with one proof, however many send it at the same time', async () => {
+    const once = proof()
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => ask(once)))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+
   it('under the scheme DPoP an unbound token is refused, with whatever proof', async () => {
     const free = accessToken()
     await expect(ask(proof({}, holder, free), {}, free)).rejects.toEqual(refused('ERR_PROOF_MISMATCH'))
@@ -249,6 +293,14 @@ describe('a token that is bound to a certificate', () => {
     expect((await verifier.verifyRequest(call(accessToken(), { certificate: broken }))).sub).toBe('u-501')
   })
 
+  it('DP-28: is not the way round a DPoP proof, though it has the same key', async () => {
+    const { key: same, certificate: shown } = leaf(ca)
+    const token = accessToken({ cnf: { jkt: same.publicKey.jkt } })
+    await expect(verifier.verifyRequest(call(token, { certificate: shown }))).rejects.toEqual(
+      refused('ERR_TOKEN_UNPROVED', { expected: 'the scheme DPoP, with a proof' }),
+    )
+  })
+
   it('CF-07: wants both proofs where it is bound twice', async () => {
     const holder = testKey('ES256')
     const BASE = 'https://api.example'
@@ -269,6 +321,26 @@ describe('what is remembered', () => {
     const replay = { claim: () => Promise.reject(new Error('connection lost')) }
     const verifier = accessVerifier({ replay, singleUse: true })
     await expect(verifier.verifyRequest(call(accessToken()))).rejects.toEqual(refused('ERR_STORE_UNAVAILABLE'))
+  })
+
+  it('is given back where the request is refused after all: a proof with a token that was used is unused', async () => {
+    const holder = testKey('ES256')
+    const known = new Set<string>()
+    const replay = {
+      claim: (name: string) => !known.has(name) && Boolean(known.add(name)),
+      release: (name: string) => void known.delete(name),
+    }
+    const BASE = 'https://api.example'
+    const verifier = accessVerifier({ replay, singleUse: true, dpop: { baseUrl: BASE } })
+    const token = accessToken({ cnf: { jkt: holder.publicKey.jkt } })
+    const ask = (jti: string) => {
+      const claims = { htm: 'GET', htu: `${BASE}/orders`, ath: sha256(token), jti, iat: NOW }
+      return verifier.verifyRequest(call(token, { scheme: 'DPoP', headers: { dpop: dpopText(holder, { claims }) } }))
+    }
+    await ask('1')
+    expect(known.size).toBe(2)
+    await expect(ask('2')).rejects.toEqual(refused('ERR_TOKEN_REPLAYED'))
+    expect(known.size).toBe(2)
   })
 
   it('is shared by verifiers with the same store: a token that is taken once is taken once by all', async () => {

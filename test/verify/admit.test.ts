@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DragomanError, type ErrorCode, errors } from '../../src/core/errors.ts'
 import { answerTo } from '../../src/verify/challenge.ts'
@@ -13,6 +14,7 @@ import {
 } from '../support/verify.ts'
 import { seen } from '../support/watch.ts'
 
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 200)
 const API = {
   schemes: ['Bearer', 'DPoP'],
   realm: 'orders',
@@ -36,7 +38,7 @@ describe('the answer to a request with an access token', () => {
       headers: {
         'content-type': 'application/json',
         'cache-control': 'no-store',
-        'www-authenticate': ['Bearer realm="orders"', 'DPoP realm="orders", algs="ES256 Ed25519"'],
+        'www-authenticate': ['Bearer realm="orders"', 'DPoP realm="orders", algs="ES256 EdDSA Ed25519"'],
       },
       body: '{}',
     })
@@ -47,7 +49,7 @@ describe('the answer to a request with an access token', () => {
     expect(answer).toMatchObject({ status: 401 })
     expect(answer?.headers['www-authenticate']).toEqual([
       'Bearer realm="orders", error="invalid_token"',
-      'DPoP realm="orders", algs="ES256 Ed25519"',
+      'DPoP realm="orders", algs="ES256 EdDSA Ed25519"',
     ])
     expect(JSON.parse(answer?.body ?? '')).toEqual({
       error: 'invalid_token',
@@ -82,8 +84,15 @@ describe('the answer to a request with an access token', () => {
     expect(answer?.status).toBe(401)
     expect(answer?.headers['www-authenticate']).toEqual([
       'Bearer realm="orders"',
-      'DPoP realm="orders", error="invalid_dpop_proof", algs="ES256 Ed25519"',
+      'DPoP realm="orders", error="invalid_dpop_proof", algs="ES256 EdDSA Ed25519"',
     ])
+  })
+
+  it('DP-29: names algorithms as proofs do: Ed25519 has two names there', async () => {
+    const { answer } = await accessVerifier({
+      dpop: { baseUrl: 'https://api.example', algorithms: ['Ed25519', 'ES256'] },
+    }).admit({ method: 'GET', url: '/', headers: {} })
+    expect(answer?.headers['www-authenticate']).toEqual(['Bearer', 'DPoP algs="EdDSA Ed25519 ES256"'])
   })
 
   it('that cannot be verified for now is 503 with a time, and no word on the token', () => {
@@ -158,6 +167,44 @@ describe('every answer', () => {
       status: 500,
       body: '{"error":"server_error","error_description":"the service failed"}',
     })
+  })
+})
+
+describe('whatever arrives', () => {
+  const verifiers = [transactionVerifier(), accessVerifier({ dpop: { baseUrl: 'https://api.example' } })]
+  const whole = [transactionToken(), accessToken()]
+  const field = fc.oneof(fc.string(), fc.array(fc.string()), fc.constant(undefined))
+  const token = fc.oneof(
+    fc.string(),
+    fc
+      .tuple(fc.constantFrom(...whole), fc.nat(600), fc.string({ maxLength: 3 }))
+      .map(([good, at, other]) => good.slice(0, at) + other + good.slice(at + 1)),
+  )
+  const headers = fc.record({
+    authorization: fc.oneof(
+      field,
+      token.map((raw) => `Bearer ${raw}`),
+      token.map((raw) => `DPoP ${raw}`),
+    ),
+    'txn-token': fc.oneof(field, token),
+    dpop: field,
+  })
+
+  it('is answered, and nothing of it is told', async () => {
+    await fc.assert(
+      fc.asyncProperty(headers, fc.string(), fc.uint8Array({ maxLength: 64 }), async (sent, url, certificate) => {
+        for (const verifier of verifiers) {
+          const { answer, token: taken } = await verifier.admit({ method: 'GET', url, headers: sent, certificate })
+          if (taken !== undefined) {
+            expect(whole.includes(String(sent.authorization).replace(/^Bearer +/, ''))).toBe(true)
+            continue
+          }
+          expect(answer.status).toBeGreaterThanOrEqual(400)
+          expect(answer.status).toBeLessThan(500)
+        }
+      }),
+      { numRuns: RUNS },
+    )
   })
 })
 

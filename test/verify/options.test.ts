@@ -20,6 +20,8 @@ describe('the options of a verifier', () => {
     ['an empty audience', { audience: '' }, 'options.audience'],
     ['an audience of nobody', { audience: [] }, 'options.audience'],
     ['another format', { format: 'x509' }, 'options.format'],
+    ['a JWT without a tag, which it never has', { untagged: 'sign1' }, 'options.untagged'],
+    ['an unknown structure', { format: 'cwt', kind: undefined, untagged: 'mac0' }, 'options.untagged'],
     ['an empty kind', { kind: '' }, 'options.kind'],
     ['a kind in upper case, which the rules of its kind would not know', { kind: 'TxnToken+JWT' }, 'options.kind'],
     ['a kind with application/', { kind: 'application/txntoken+jwt' }, 'options.kind'],

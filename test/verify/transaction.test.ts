@@ -20,7 +20,7 @@ import {
 const verifier = transactionVerifier()
 const verified = (claims: Said = {}, header: Said = {}) =>
   verifier.verifyRequest(payment(transactionToken(claims, header)))
-const refused = (code: unknown, detail: Said = {}) =>
+const refused = (code: string, detail: Said = {}) =>
   expect.objectContaining({ code, detail: expect.objectContaining(detail) })
 
 describe('a transaction token', () => {
@@ -73,8 +73,7 @@ describe('a transaction token', () => {
     ['tctx', 'x'],
     ['rctx', null],
   ])('is refused with %s of another type: %j', async (claim, value) => {
-    const wrong = expect.stringMatching(/^ERR_(?:TOKEN_CLAIM|PROFILE_REQUIRED)$/)
-    await expect(verified({ [claim]: value })).rejects.toEqual(refused(wrong, { claim }))
+    await expect(verified({ [claim]: value })).rejects.toEqual(refused('ERR_PROFILE_REQUIRED', { claim }))
   })
 
   it.each([
@@ -134,6 +133,24 @@ describe('a transaction token', () => {
     await expect(verified({ iss: 'https://tts.meridian.example' })).rejects.toEqual(refused('ERR_TRUST_ISSUER'))
     const unknown = transactionToken({}, { kid: 'tts-0' })
     await expect(verifier.verifyRequest(payment(unknown))).rejects.toEqual(refused('ERR_TRUST_KEY'))
+  })
+
+  it('TV-03: need not say who signed it: then it is one of those whose keys are configured', async () => {
+    const other = testKey('ES256', 'tts-2')
+    const two = transactionVerifier({
+      issuers: [issuerWith([key]), issuerWith([other], { issuer: 'https://second.example' })],
+    })
+    const unnamed = (by = key) => payment(transactionToken({ iss: undefined }, {}, by))
+    expect((await verifier.verifyRequest(unnamed())).iss).toBe(TTS)
+    expect((await two.verifyRequest(unnamed(other))).iss).toBe('https://second.example')
+    await expect(verifier.verifyRequest(unnamed(testKey('ES256', 'tts-1')))).rejects.toEqual(
+      refused('ERR_TOKEN_SIGNATURE'),
+    )
+    // One that does say it is nobody else's.
+    const named = payment(transactionToken({ iss: TTS }, {}, other))
+    await expect(two.verifyRequest(named)).rejects.toEqual(
+      expect.objectContaining({ code: expect.stringMatching(/^ERR_TRUST_/) }),
+    )
   })
 
   it('TV-03: is refused with an algorithm that is not allowed', async () => {
