@@ -16,6 +16,8 @@ import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
 import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
+import { type ExplainOptions, explainRequest } from './explain/request.ts'
+import type { Explanation } from './explain/types.ts'
 import { createHttp, type Http } from './gateway/gateway.ts'
 import { type GuessLimiter, guessLimiter } from './gateway/guess.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
@@ -43,6 +45,8 @@ export interface Gateway {
   readonly files: readonly string[]
   /** One exchange without HTTP. `tenant` is the only one by default. */
   exchange(request: TokenRequest, tenant?: string): Promise<ExchangeResult>
+  /** What an exchange would come to, and why. Issues nothing, spends nothing, leaves no record. */
+  explain(request: TokenRequest, options?: Pick<ExplainOptions, 'client'> & { tenant?: string }): Promise<Explanation>
   /** Opens the configured listeners, or others. Resolves with their base URLs. */
   listen(settings?: readonly ListenerSetting[]): Promise<readonly string[]>
   /** The configured listeners, their certificates read. */
@@ -216,10 +220,11 @@ export async function createGateway(
       return counters.current
     },
     async exchange(request, name) {
-      const { tenants } = current
-      const tenant = name === undefined && tenants.length === 1 ? tenants[0] : tenants.find((one) => one.name === name)
-      if (tenant === undefined) throw new TypeError('the name of a tenant')
-      return exchangeToken(request, tenant.services)
+      return exchangeToken(request, tenantNamed(current, name).services)
+    },
+    async explain(request, { tenant: name, client } = {}) {
+      const { services, places } = tenantNamed(current, name)
+      return explainRequest(request, services, { client, configuration: places })
     },
     listeners: () => current.listeners,
     async listen(settings = current.listeners) {
@@ -268,6 +273,12 @@ const givenBy = ({ made }: Settled): Made => ({
     return made.get(name) as T
   },
 })
+
+function tenantNamed({ tenants }: Generation, name: string | undefined): Tenant {
+  const tenant = name === undefined && tenants.length === 1 ? tenants[0] : tenants.find((one) => one.name === name)
+  if (tenant === undefined) throw new TypeError('the name of a tenant')
+  return tenant
+}
 
 /** Closes each, whatever becomes of another, and then throws what went wrong. */
 async function closeAll(sinks: readonly AuditSink[]): Promise<void> {

@@ -7,6 +7,7 @@ import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import type { Observer } from '../core/observer.ts'
 import type { ReplayStore } from '../core/stores.ts'
+import type { ConfigurationPlaces } from '../explain/found.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
 import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
@@ -29,6 +30,8 @@ export interface Tenant {
   readonly warnings: readonly string[]
   readonly limits: { readonly bytes: number; readonly parameters: number; readonly parameterBytes: number }
   readonly dpopNonce: boolean
+  /** Where its entries stand in the configuration, for explanations. */
+  readonly places: ConfigurationPlaces | undefined
   issuers(): readonly IssuerStatus[]
 }
 
@@ -146,6 +149,7 @@ export async function createTenant(
       parameterBytes: entry.limits?.parameter_bytes ?? 32_768,
     },
     dpopNonce: entry.dpop_nonce === true,
+    places: configuration.placesFor?.(entry),
     issuers: trust.status,
   }
 }

@@ -1,4 +1,5 @@
 import type { Writer } from './codec.ts'
+import type { Origin } from './place.ts'
 import type { Expression, ScopeTable, Transform } from './stage.ts'
 import type { Rendering, TokenType } from './token.ts'
 
@@ -83,6 +84,8 @@ export interface Profile {
   readonly maxLifetime: number
   /** How the subject appears in the audit record. */
   readonly auditSubject: 'plain' | 'hashed' | 'absent'
+  /** Where its parts stand; absent: it was not read from a file. */
+  readonly origin?: Origin | undefined
 }
 
 /** Every exception to "never wider", and what else should be read twice. An option of this name must be set for it. */

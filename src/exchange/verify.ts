@@ -26,6 +26,8 @@ export interface Circumstances {
   /** Who authenticated; `undefined`: nobody did, and the subject token is to stand for it. */
   readonly caller: Verified<Client> | undefined
   readonly proofs: readonly Verified<Proof>[]
+  /** Told of a token whose signature is good, before anything else is asked of it: it is not verified yet. */
+  readonly signed?: (token: Token) => void
 }
 
 /** What verifying works with. */
@@ -50,6 +52,7 @@ export async function verifyToken(
   services: VerifyServices,
 ): Promise<Verified<Token>> {
   const { token, issuer } = await signedToken(envelope, acceptance, circumstances.now, services)
+  circumstances.signed?.(token)
   if (envelope.type === tokenTypes.accessToken && token.provenance.issuer !== services.issuer) {
     // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`.
     throw new DragomanError('ERR_REQUEST_TOKEN_TYPE', { detail: { expected: 'jwt for a token of another issuer' } })

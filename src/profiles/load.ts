@@ -98,6 +98,7 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
     mustKeep: Object.freeze([...(document.must_keep ?? [])]),
     maxLifetime: document.max_lifetime ?? MAX_LIFETIME_DEFAULT,
     auditSubject: document.audit?.subject ?? 'hashed',
+    origin: source.origin(),
   })
 }
 
