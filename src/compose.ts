@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { resolve } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
@@ -5,6 +6,7 @@ import { auditToFile, auditToStream } from './audit/index.ts'
 import { builtin, extended } from './catalog.ts'
 import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
 import { listenersOf } from './config/listeners.ts'
+import { operatorSecrets } from './config/operators.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
 import { type Tracing, tracingOf } from './config/tracing.ts'
@@ -16,12 +18,13 @@ import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
 import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
-import { type ExplainOptions, explainRequest } from './explain/request.ts'
+import { type ExplainOptions, explainRequest, explainUnread } from './explain/request.ts'
 import type { Explanation } from './explain/types.ts'
 import { createHttp, type Http } from './gateway/gateway.ts'
 import { type GuessLimiter, guessLimiter } from './gateway/guess.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
 import { type Counters, type Measured, newCounters } from './gateway/metrics.ts'
+import { createOperators, type OperatorsOptions } from './gateway/operators.ts'
 import type { GatewayTenant } from './gateway/tenant.ts'
 import type { Check } from './profiles/check.ts'
 import { profileCheck } from './profiles/load.ts'
@@ -70,6 +73,8 @@ export interface Gateway {
   /** Answers what is under way, then ends. */
   close(): Promise<void>
 }
+
+type Operators = Awaited<ReturnType<typeof createOperators>>
 
 /** What gateways in several threads have from the first of them, so that they are one. Can be sent to another thread. */
 export interface Settled {
@@ -130,6 +135,8 @@ interface Generation {
   readonly listeners: readonly ListenerSetting[]
   readonly tenants: readonly Tenant[]
   readonly http: Http
+  /** What is served on operators' listeners, by the index of the listener. */
+  readonly operators: ReadonlyMap<number, Operators>
   readonly carries: ReadonlyMap<string, Carry>
   readonly made: Made
   /** As they were read; there where other threads are to read the same. */
@@ -230,6 +237,8 @@ export async function createGateway(
     async listen(settings = current.listeners) {
       const served = {
         routing: (...call: Parameters<Http['routing']>) => current.http.routing(...call),
+        operators: (listener: number, request: IncomingMessage, response: ServerResponse) =>
+          current.operators.get(listener)?.routing(request, response),
         close: () => current.http.close(),
       }
       listening = await listen(served, settings)
@@ -274,7 +283,7 @@ const givenBy = ({ made }: Settled): Made => ({
   },
 })
 
-function tenantNamed({ tenants }: Generation, name: string | undefined): Tenant {
+function tenantNamed({ tenants }: Pick<Generation, 'tenants'>, name: string | undefined): Tenant {
   const tenant = name === undefined && tenants.length === 1 ? tenants[0] : tenants.find((one) => one.name === name)
   if (tenant === undefined) throw new TypeError('the name of a tenant')
   return tenant
@@ -369,9 +378,24 @@ async function generationOf(
     counters,
     everywhere: threads?.everywhere,
   })
+  const operators = new Map<number, Operators>()
+  for (const [index, secretDigest] of operatorSecrets(configuration, files, options.env ?? process.env)) {
+    const names = tenants.map(({ name }) => name)
+    operators.set(index, await createOperators({ secretDigest, tenants: names, explain: explainerOf(tenants) }))
+  }
   const snapshot = recording?.snapshot
-  return { configuration, listeners, tenants, http, carries, made, snapshot, sinks, guesses }
+  return { configuration, listeners, tenants, http, operators, carries, made, snapshot, sinks, guesses }
 }
+
+const explainerOf =
+  (tenants: readonly Tenant[]): OperatorsOptions['explain'] =>
+  async (request, { tenant: name, at }) => {
+    const { services, places: configuration } = tenantNamed({ tenants }, name)
+    const timed = at === undefined ? services : { ...services, clock: () => at }
+    return request instanceof DragomanError
+      ? explainUnread(request, timed, { configuration })
+      : explainRequest(request, timed, { configuration })
+  }
 
 /** A limiter that tells other threads what it counts; theirs is counted past it. */
 function told(limiter: GuessLimiter, issuer: string, tell: Threads['guessed']): GuessLimiter {

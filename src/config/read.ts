@@ -17,6 +17,8 @@ const DEFAULT_LISTENER: ListenerEntry = { host: '127.0.0.1', port: 8080 }
  */
 const SECRETS = [
   ...['client_secret', 'client_secret_sha256', 'client_secret_env', 'value', 'env'],
+  // A file or a variable of this name may hold the secret by mistake.
+  ...['secret_env'],
   ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'],
 ]
 

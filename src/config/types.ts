@@ -29,6 +29,7 @@ export interface ListenerEntry {
   readonly host?: string
   readonly port: number
   readonly operations?: boolean
+  readonly operators?: { readonly secret_file?: string; readonly secret_env?: string }
   readonly tls?: { readonly certificate: string; readonly key: string; readonly client_ca?: string }
 }
 

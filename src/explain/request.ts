@@ -43,12 +43,20 @@ export function explainUnread(error: unknown, services: Services, options: Expla
 
 const NOTHING = 'nothing was issued, and nothing is spent: the same request can be sent'
 
-/** Whom the credentials of a request name, good or bad; `undefined`: there are none. */
-function claimed(request: TokenRequest, { clientMethods }: Services): { readonly id: string | undefined } | undefined {
+/**
+ * Whom the credentials of a request name, good or bad; `undefined`: there are none. A certificate is one for a client that
+ * authenticates by it; with any other client it may be there for the connection, or for a token that is bound to it.
+ */
+function claimed(
+  request: TokenRequest,
+  { clientMethods, clients }: Services,
+): { readonly id: string | undefined } | undefined {
+  const { authorization, client_secret, client_assertion } = request
+  const sent = [authorization, client_secret, client_assertion].some((credential) => credential !== undefined)
   for (const method of clientMethods) {
     try {
       const claim = method.claim(request)
-      if (claim) return { id: claim.clientId }
+      if (claim && (sent || clients.find(claim.clientId)?.method === method.name)) return { id: claim.clientId }
     } catch {
       // They are there, and malformed: the exchange says so.
       return { id: request.client_id }

@@ -67,9 +67,28 @@ export function sharedReplay({ memory, secret, capacity }: ReplayTable, owner: n
     return true
   }
 
+  function holds(start: number, key: Uint32Array, now: number): boolean {
+    for (let slot = start; slot < start + BUCKET_WORDS; slot += SLOT_WORDS) {
+      const same = words[slot] === key[0] && words[slot + 1] === key[1] && words[slot + 2] === key[2]
+      if (same && (words[slot + EXPIRY] ?? 0) > now) return true
+    }
+    return false
+  }
+
   return {
     get size() {
       return countLive(words, buckets, Date.now() / 1000)
+    },
+    claimed(key, now) {
+      const digest = digestOf(secret, key)
+      const bucket = (digest[EXPIRY] ?? 0) % buckets
+      const lock = bucket % LOCKS
+      take(locks, lock, owner)
+      try {
+        return holds(LOCKS + bucket * BUCKET_WORDS, digest, now)
+      } finally {
+        free(locks, lock)
+      }
     },
     claim(key, expiresAt, now) {
       // Compares as neither past nor future, so that a key would be new each time.

@@ -759,6 +759,14 @@ describe('a refusal is explained so that it can be put right from the text alone
       if (said !== undefined) expect(text).toContain(said)
     }
     if (refusal?.place) expect(text).toContain(`${refusal.place.file}:${refusal.place.line}:${refusal.place.column}`)
+    // Afterwards the record says the same thing of it, without what only the tokens could tell.
+    const afterwards = await office.afterwards(attempt.parameters, attempt.asking)
+    expect(afterwards.refusal).toMatchObject({ code, step: refusal?.step, expected: expect.any(String) })
+    for (const told of [refusal, afterwards.refusal]) {
+      const words = [told?.expected, told?.found ?? '', ...(told?.remedies ?? [])].join('\n')
+      expect(words).not.toMatch(/undefined|\[object|NaN|Invalid|\bnothing\b|``|: *$|= *$| {2}/m)
+    }
+    expect(afterwards.refusal?.remedies.length).toBeGreaterThan(0)
     // And whoever does what it says gets through.
     const mended = await mend?.(attempt)
     if (mended !== undefined) {

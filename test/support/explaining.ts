@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { auditToMemory } from '../../src/audit/index.ts'
 import { type Alpha, issue, type Wanted } from '../../src/cli/dev/alpha.ts'
 import { SHIPPED_PROFILES } from '../../src/cli/dev/configuration.ts'
@@ -8,10 +9,14 @@ import { writeFolder } from '../../src/cli/dev/dev.ts'
 import { codecs } from '../../src/codecs/index.ts'
 import { createGateway } from '../../src/compose.ts'
 import { DragomanError } from '../../src/core/errors.ts'
-import type { TokenRequest } from '../../src/core/exchange.ts'
+import type { Services, TokenRequest } from '../../src/core/exchange.ts'
 import type { PublicKey } from '../../src/core/keys.ts'
 import { tokenTypes } from '../../src/core/types.ts'
+import { exchangeToken, recordRefusal } from '../../src/exchange/exchange.ts'
+import { asClient } from '../../src/explain/given.ts'
+import { explainRecord } from '../../src/explain/record.ts'
 import { explainRequest, explainUnread } from '../../src/explain/request.ts'
+import { explanationSchema } from '../../src/explain/schema.ts'
 import type { Explanation } from '../../src/explain/types.ts'
 import { parseForm } from '../../src/gateway/form.ts'
 import { type RequestFacts, tokenRequest } from '../../src/gateway/request.ts'
@@ -28,6 +33,8 @@ export interface Office {
   edit(file: string, from: string | RegExp, to: string): void
   token(format: 'jwt' | 'cwt', over?: Partial<Wanted>): Promise<string>
   explain(parameters: Parameters, more?: Asking): Promise<Explanation>
+  /** The same request exchanged, and explained from the record of its refusal. */
+  afterwards(parameters: Parameters, more?: Asking): Promise<Explanation>
   /** Everything as it was at first. */
   reset(): void
   close(): void
@@ -43,6 +50,8 @@ export interface Asking {
   readonly used?: (key: string) => boolean
 }
 
+const fits = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(explanationSchema)
+
 export async function newOffice(): Promise<Office> {
   const folder = mkdtempSync(join(tmpdir(), 'dragoman-explain-'))
   const { configuration, alpha } = await writeFolder(folder, { host: '127.0.0.1', port: 8080, tlsPort: 8443 }, NOW)
@@ -57,35 +66,28 @@ export async function newOffice(): Promise<Office> {
     edit: (file, from, to) => rewrite(folder, file, from, to),
     token: (format, over = {}) => issue(codecs(), { ...good(format, alpha), ...over }),
     async explain(parameters, asking = {}) {
-      const memory = auditToMemory()
-      const gateway = await createGateway(configuration, { audit: () => memory, clock: () => asking.at ?? NOW })
-      const [tenant] = gateway.tenants
-      if (tenant === undefined) throw new Error('no tenant')
-      const { replay, proofMethods } = tenant.services
-      const claims: string[] = []
-      const services = {
-        ...tenant.services,
-        replay: {
-          ...replay,
-          claimed: (key: string) => asking.used?.(key) === true,
-          claim: (key: string) => claims.push(key) > 0,
-        },
-        proofMethods: asking.proved
-          ? [{ name: 'key', prove: () => ({ method: 'dpop', publicKey: asking.proved as PublicKey }) }, ...proofMethods]
-          : proofMethods,
-      }
-      const { client = 'demo' } = asking
-      const options = { configuration: tenant.places, ...(client !== null && { client }) }
-      const explanation = await withRequest(parameters, asking, async (request) =>
+      const { gateway, memory, claims, services, options } = await opened(configuration, asking)
+      const request = requestFor(parameters, asking)
+      const explanation =
         request instanceof DragomanError
           ? explainUnread(request, services, options)
-          : explainRequest(request, services, options),
-      )
+          : await explainRequest(request, services, options)
       await gateway.http.close()
-      seen(explanation)
       // Whatever came of it: nothing was kept.
       if (memory.records.length > 0 || claims.length > 0) throw new Error('an explanation left a mark')
-      return explanation
+      return checked(explanation)
+    },
+    async afterwards(parameters, asking = {}) {
+      const { gateway, memory, services, options } = await opened(configuration, asking)
+      const request = requestFor(parameters, asking)
+      const given = options.client === undefined ? services : asClient(services, options.client)
+      const claim = async (key: string) => !(await services.replay.claimed?.(key, NOW))
+      if (request instanceof DragomanError) recordRefusal('after', request, services)
+      else await exchangeToken(request, { ...given, replay: { claim } }).catch(() => {})
+      await gateway.http.close()
+      const [record] = memory.records
+      if (record === undefined) throw new Error('no record')
+      return checked(explainRecord(record, services, options))
     },
     reset() {
       rmSync(folder, { recursive: true })
@@ -105,23 +107,47 @@ export function placeOf(text: string, what: string): { readonly line: number; re
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
 }
 
-async function withRequest<T>(
-  parameters: Parameters,
-  { facts }: Asking,
-  use: (request: TokenRequest | DragomanError) => Promise<T>,
-): Promise<T> {
+/** A gateway for one question, that can be asked whether anything was claimed of it. */
+async function opened(configuration: string, asking: Asking) {
+  const memory = auditToMemory()
+  const gateway = await createGateway(configuration, { audit: () => memory, clock: () => asking.at ?? NOW })
+  const [tenant] = gateway.tenants
+  if (tenant === undefined) throw new Error('no tenant')
+  const { proved, client = 'demo' } = asking
+  const { proofMethods } = tenant.services
+  const claims: string[] = []
+  const services: Services = {
+    ...tenant.services,
+    replay: {
+      claimed: (key) => asking.used?.(key) === true,
+      claim: (key) => claims.push(key) > 0,
+    },
+    proofMethods: proved
+      ? [{ name: 'key', prove: () => ({ method: 'dpop', publicKey: proved }) }, ...proofMethods]
+      : proofMethods,
+  }
+  const options = { configuration: tenant.places, client: client ?? undefined }
+  return { gateway, memory, claims, services, options }
+}
+
+/** Added to what is searched for secrets, and held to its schema. */
+function checked(explanation: Explanation): Explanation {
+  seen(explanation)
+  if (!fits(JSON.parse(JSON.stringify(explanation)))) throw new Error(JSON.stringify(fits.errors))
+  return explanation
+}
+
+function requestFor(parameters: Parameters, { facts }: Asking): TokenRequest | DragomanError {
   const form = new URLSearchParams()
   const all: Parameters = { grant_type: TOKEN_EXCHANGE, subject_token_type: tokenTypes.jwt, ...parameters }
   for (const [name, value] of Object.entries(all)) for (const one of [value ?? []].flat()) form.append(name, one)
   const known: RequestFacts = { id: 'test', authorization: undefined, dpop: [], chain: undefined, ...facts }
-  let request: TokenRequest | DragomanError
   try {
-    request = tokenRequest(parseForm(Buffer.from(form.toString())), known)
+    return tokenRequest(parseForm(Buffer.from(form.toString())), known)
   } catch (error) {
-    if (!(error instanceof DragomanError)) throw error
-    request = error
+    if (error instanceof DragomanError) return error
+    throw error
   }
-  return use(request)
 }
 
 const ISSUERS = { jwt: 'https://id.alpha.example', cwt: 'https://edge.alpha.example' } as const

@@ -1,10 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { TOKEN_EXCHANGE, tokenTypes } from '../../core/types.ts'
-import { type Form, type FormLimits, parseForm } from '../../gateway/form.ts'
-import { type RequestFacts, tokenRequest } from '../../gateway/request.ts'
-import type { PeerChain } from '../../gateway/tls.ts'
-import { toBase64 } from '../../wire/base64url.ts'
-import { parsePem } from '../../wire/pem.ts'
 import { type Io, UsageError } from '../io.ts'
 
 /** What the command line says of a request. Tokens come from files or standard input, never from the line itself. */
@@ -43,26 +38,17 @@ export async function formOf(asked: Asked, io: Pick<Io, 'input'>): Promise<URLSe
   put('audience', asked.audience)
   put('resource', asked.resource)
   put('scope', asked.scope)
-  if (asked.csr !== undefined) put('csr', await textOf(asked.csr, io))
-  return form
-}
-
-/** The same checks as for a form that arrives. @throws {@link DragomanError} `ERR_REQUEST_*` */
-export function requestOf(form: URLSearchParams, asked: Asked, limits: FormLimits) {
-  const body: Form = parseForm(Buffer.from(form.toString()), limits)
-  const facts: RequestFacts = {
-    id: 'explain',
-    authorization: undefined,
-    dpop: asked.dpop === undefined ? [] : [readText(asked.dpop).trim()],
-    chain: asked.certificate === undefined ? undefined : chainIn(asked.certificate),
+  for (const name of ['csr', 'dpop', 'certificate'] as const) {
+    const file = asked[name]
+    if (file !== undefined) put(name, (await textOf(file, io)).trim())
   }
-  return tokenRequest(body, facts)
+  return form
 }
 
 /** A form, or a JSON object with the same names; `subject_token_file` names a file in place of a token. */
 function formIn(name: string, text: string): URLSearchParams {
   const form = text.trimStart().startsWith('{') ? formOfJson(name, text) : new URLSearchParams(text.trim())
-  for (const token of ['subject_token', 'actor_token', 'csr']) {
+  for (const token of ['subject_token', 'actor_token', 'csr', 'dpop', 'certificate']) {
     const file = form.get(`${token}_file`)
     if (file === null) continue
     form.delete(`${token}_file`)
@@ -109,12 +95,4 @@ function readText(file: string): string {
   } catch {
     throw new UsageError(`${file} cannot be read`)
   }
-}
-
-/** Certificates (PEM, the leaf first) as if they had been shown in the TLS handshake. */
-function chainIn(file: string): PeerChain {
-  const certificates = parsePem(readText(file)).map(({ der }) => Buffer.from(der))
-  const [leaf] = certificates
-  if (leaf === undefined) throw new UsageError(`${file} has no certificate`)
-  return { certificates, leaf, token: JSON.stringify(certificates.map(toBase64)) }
 }

@@ -10,10 +10,12 @@ import { explainRecord } from '../../explain/record.ts'
 import { explainRequest, explainUnread } from '../../explain/request.ts'
 import { explanationText } from '../../explain/text.ts'
 import type { Explanation } from '../../explain/types.ts'
+import { parseForm } from '../../gateway/form.ts'
+import { rehearsedRequest } from '../../gateway/rehearsed.ts'
 import { provedKey, secondsOf } from '../given.ts'
 import { type Command, exit, type Io, UsageError } from '../io.ts'
 import { showLedger } from '../show.ts'
-import { formOf, requestOf } from './asked.ts'
+import { formOf } from './asked.ts'
 import { recordIn } from './audit-line.ts'
 
 const OPTIONS = {
@@ -120,7 +122,7 @@ async function explained(
   const options = { configuration: places, client, notes: notesOn(record, form) }
   let request: TokenRequest
   try {
-    request = requestOf(form, values, limits)
+    request = rehearsedRequest(parseForm(Buffer.from(form.toString()), limits), 'explain')
   } catch (error) {
     if (!(error instanceof DragomanError)) throw error
     return explainUnread(error, services, options)

@@ -49,24 +49,24 @@ export const clientRules: Rules = {
     }
   },
   ERR_CLIENT_METHOD: (found) => {
-    const { detail, clientId = '' } = found
-    const place = found.configuration?.client(clientId, 'token_endpoint_auth_method')
+    const { detail, clientId } = found
+    const place = found.configuration?.client(clientId ?? '', 'token_endpoint_auth_method')
     return {
       place,
       expected: shown(detail['expected']),
       found: shown(detail['actual']),
       remedies: [
-        `let ${shown(clientId)} authenticate by ${shown(detail['expected'])}`,
+        `let ${who(clientId)} authenticate by ${shown(detail['expected'])}`,
         `or set its token_endpoint_auth_method to ${shown(detail['actual'])}${atPlace(place)}`,
       ],
     }
   },
-  ERR_CLIENT_SECRET: ({ clientId = '', configuration }) => ({
-    place: configuration?.client(clientId),
-    expected: `a secret of ${shown(clientId)}`,
+  ERR_CLIENT_SECRET: ({ clientId, configuration }) => ({
+    place: configuration?.client(clientId ?? ''),
+    expected: `a secret of ${who(clientId)}`,
     found: 'another one',
     remedies: [
-      `send the secret that is configured${atPlace(configuration?.client(clientId))}; a line break at its end is part of what is sent`,
+      `send the secret that is configured${atPlace(configuration?.client(clientId ?? ''))}; a line break at its end is part of what is sent`,
       'with Basic: form-encode the secret before base64, since it may hold characters such as + or %',
     ],
   }),
@@ -75,13 +75,13 @@ export const clientRules: Rules = {
     expected: 'an assertion that has not been used',
     remedies: ['make a new assertion, with a jti of its own, for each request'],
   }),
-  ERR_CLIENT_CERTIFICATE: ({ detail, clientId = '', configuration }) => ({
-    place: configuration?.client(clientId),
+  ERR_CLIENT_CERTIFICATE: ({ detail, clientId, configuration }) => ({
+    place: configuration?.client(clientId ?? ''),
     expected: shown(detail['expected'] ?? 'the certificate that is registered for the client'),
     ...(detail['check'] !== undefined && { found: `a certificate that fails the check ${shown(detail['check'])}` }),
     remedies: [
-      `connect with the certificate of ${shown(clientId)} to a listener with TLS, not through a proxy that ends it`,
-      `or register the name that its certificate has${atPlace(configuration?.client(clientId))}`,
+      `connect with the certificate of ${who(clientId)} to a listener with TLS, not through a proxy that ends it`,
+      `or register the name that its certificate has${atPlace(configuration?.client(clientId ?? ''))}`,
     ],
   }),
 }
@@ -95,20 +95,23 @@ const CHECKS: { readonly [check: string]: string | undefined } = {
   jti: 'give each assertion a jti of its own',
 }
 
-function assertion({ detail, services, clientId = '', configuration }: Found) {
+function assertion({ detail, services, clientId, configuration }: Found) {
   const check = shown(detail['check'] ?? detail['reason'] ?? 'signature')
-  const place = configuration?.client(clientId)
+  const place = configuration?.client(clientId ?? '')
   const known = CHECKS[check]
   return {
     place,
-    expected: shown(detail['expected'] ?? `an assertion by a key of ${shown(clientId)}`),
+    expected: shown(detail['expected'] ?? `an assertion by a key of ${who(clientId)}`),
     found: `an assertion that fails on ${check}`,
     remedies: [
       ...(known === undefined ? [] : [known]),
-      `make iss and sub ${shown(clientId || 'the client id')}, aud ${services.issuer}, exp within ${MINUTES} minutes`,
+      `make iss and sub ${who(clientId)}, aud ${services.issuer}, exp within ${MINUTES} minutes`,
       `sign with a key of ${oneOf(['jwks', 'jwks_file', 'jwks_uri'])}${atPlace(place)}`,
     ],
   }
 }
 
 const MINUTES = 5
+
+/** An id, as far as it is known: the record of an authentication that failed has none. */
+const who = (clientId: string | undefined): string => (clientId === undefined ? 'the client' : shown(clientId))

@@ -48,7 +48,7 @@ export const profileRules: Rules = {
         ...words,
         remedies: [
           ...(held.length > 0 ? [`ask for one of those that the subject token is for: ${oneOf(held)}`] : []),
-          `have the subject token issued for ${oneOf(asked)} as well`,
+          `have the subject token issued for ${asked.length > 0 ? oneOf(asked) : 'the target'} as well`,
           `or set \`audience: { from: request }\`${at(found, `${stage}.audience`)}: then any target of accept.targets will do`,
         ],
       }
@@ -61,14 +61,14 @@ export const profileRules: Rules = {
       expected: `${near.length > 1 ? 'a target of one profile' : 'a target'}: ${oneOf(allowed)}`,
       ...words,
       remedies: [
-        ...(missing.length === 0 && near.length > 1
+        ...(asked.length > 0 && missing.length === 0 && near.length > 1
           ? ['ask for targets of one profile at a time: no profile serves all of these together']
           : [`ask for one of ${allowed.slice(0, SHOWN).map(shown).join(', ') || 'nothing: no target is allowed'}`]),
         ...near
           .slice(0, MOST)
           .map(
             (profile) =>
-              `or add ${allOf(missing.length > 0 ? missing : asked)} to accept.targets.allow of ${profile.name}${at({ ...found, profile }, 'accept.targets.allow')}`,
+              `or add ${asked.length === 0 ? 'the target' : allOf(missing.length > 0 ? missing : asked)} to accept.targets.allow of ${profile.name}${at({ ...found, profile }, 'accept.targets.allow')}`,
           ),
       ],
     }
