@@ -5,6 +5,7 @@ import { devCommand } from './dev/dev.ts'
 import { explainCommand } from './explain/explain.ts'
 import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
+import { profileCommand } from './profile/profile.ts'
 import { serveCommand } from './serve.ts'
 import { translateCommand } from './translate.ts'
 import { validateCommand } from './validate.ts'
@@ -15,6 +16,7 @@ const commands: readonly Command[] = [
   validateCommand,
   translateCommand,
   explainCommand,
+  profileCommand,
   inspectCommand,
 ]
 

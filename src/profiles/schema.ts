@@ -133,6 +133,7 @@ export function profileSchema({ stages, codecs }: Pick<Catalog, 'stages' | 'code
       audit: {
         type: 'object',
         additionalProperties: false,
+        default: { subject: 'hashed' },
         description: 'What the audit record shows.',
         properties: {
           subject: {
