@@ -9,6 +9,8 @@ const ELSEWHERE = [
     (name) => `ERR_REQUEST_${name}`,
   ),
   ...['SYNTAX', 'SCHEMA', 'OPTION', 'ORDER', 'RENDERING'].map((name) => `ERR_PROFILE_${name}`),
+  // Said by a service that verifies, of requests to itself.
+  ...['INSUFFICIENT_SCOPE', 'UNLISTED', 'ALTERED'].map((name) => `ERR_REQUEST_${name}`),
   ...['ERR_CLIENT_SLOWED', 'ERR_TRUST_CONFIG', 'ERR_KEY_CONFIG', 'ERR_OVERLOADED'],
 ]
 
