@@ -759,6 +759,11 @@ describe('a refusal is explained so that it can be put right from the text alone
       if (said !== undefined) expect(text).toContain(said)
     }
     if (refusal?.place) expect(text).toContain(`${refusal.place.file}:${refusal.place.line}:${refusal.place.column}`)
+    // None of it is anybody's affair but the operator's: no token, and no personal claim.
+    const all = JSON.stringify(explanation)
+    for (const personal of [WORKLOAD, 'orders@alpha.example', attempt.parameters['subject_token']]) {
+      if (typeof personal === 'string') expect(all).not.toContain(personal)
+    }
     // Afterwards the record says the same thing of it, without what only the tokens could tell.
     const afterwards = await office.afterwards(attempt.parameters, attempt.asking)
     expect(afterwards.refusal).toMatchObject({ code, step: refusal?.step, expected: expect.any(String) })
