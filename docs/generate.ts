@@ -5,6 +5,7 @@ import process from 'node:process'
 import { builtin } from '../src/catalog.ts'
 import { configurationSchema } from '../src/config/schema.ts'
 import { errors } from '../src/core/errors.ts'
+import { explanationSchema } from '../src/explain/schema.ts'
 import { profileSchema } from '../src/profiles/schema.ts'
 
 const root = join(import.meta.dirname)
@@ -108,7 +109,9 @@ function errorsPage(): string {
   ])
   return page('Errors', [
     'Every reason code, with what the client hears, what is behind it and what would make it pass. The code stands in the',
-    'audit record of a refusal; the client is told the standard error only, and the request id that leads to the record.',
+    'audit record of a refusal; the client is told the standard error only, and the request id (header field',
+    '`X-Request-Id`) that leads to the record. [Why was it refused?](howto/why-was-it-refused.md) tells it with the place',
+    'in the profile and what would make it pass.',
     '',
     'The prefix says whose fault it is: the request (`ERR_REQUEST_`), the client (`ERR_CLIENT_`), the token (`ERR_TOKEN_`),',
     'a proof of possession (`ERR_PROOF_`), the profile or configuration (`ERR_PROFILE_`), trust in an issuer (`ERR_TRUST_`),',
@@ -197,6 +200,7 @@ function read(name: string): string | undefined {
 const pages = new Map<string, string>([
   ['schema/profile.json', json(profile)],
   ['schema/configuration.json', json(configurationSchema)],
+  ['schema/explanation.json', json(explanationSchema)],
   ['reference/profile.md', profilePage()],
   ['reference/stages.md', stagesPage()],
   ['reference/configuration.md', configurationPage()],

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { resolve } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
@@ -5,6 +6,7 @@ import { auditToFile, auditToStream } from './audit/index.ts'
 import { builtin, extended } from './catalog.ts'
 import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
 import { listenersOf } from './config/listeners.ts'
+import { operatorSecrets } from './config/operators.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
 import { type Tracing, tracingOf } from './config/tracing.ts'
@@ -16,10 +18,13 @@ import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
 import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
+import { type ExplainOptions, explainRequest, explainUnread } from './explain/request.ts'
+import type { Explanation } from './explain/types.ts'
 import { createHttp, type Http } from './gateway/gateway.ts'
 import { type GuessLimiter, guessLimiter } from './gateway/guess.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
 import { type Counters, type Measured, newCounters } from './gateway/metrics.ts'
+import { createOperators, type OperatorsOptions } from './gateway/operators.ts'
 import type { GatewayTenant } from './gateway/tenant.ts'
 import type { Check } from './profiles/check.ts'
 import { profileCheck } from './profiles/load.ts'
@@ -42,6 +47,8 @@ export interface Gateway {
   readonly files: readonly string[]
   /** One exchange without HTTP. `tenant` is the only one by default. */
   exchange(request: TokenRequest, tenant?: string): Promise<ExchangeResult>
+  /** What an exchange would come to, and why. Issues nothing, spends nothing, leaves no record. */
+  explain(request: TokenRequest, options?: Pick<ExplainOptions, 'client'> & { tenant?: string }): Promise<Explanation>
   /** Opens the configured listeners, or others. Resolves with their base URLs. */
   listen(settings?: readonly ListenerSetting[]): Promise<readonly string[]>
   /** The configured listeners, their certificates read. */
@@ -65,6 +72,8 @@ export interface Gateway {
   /** Answers what is under way, then ends. */
   close(): Promise<void>
 }
+
+type Operators = Awaited<ReturnType<typeof createOperators>>
 
 /** What gateways in several threads have from the first of them, so that they are one. Can be sent to another thread. */
 export interface Settled {
@@ -125,6 +134,8 @@ interface Generation {
   readonly listeners: readonly ListenerSetting[]
   readonly tenants: readonly Tenant[]
   readonly http: Http
+  /** What is served on operators' listeners, by the index of the listener. */
+  readonly operators: ReadonlyMap<number, Operators>
   readonly carries: ReadonlyMap<string, Carry>
   readonly made: Made
   /** As they were read; there where other threads are to read the same. */
@@ -215,15 +226,18 @@ export async function createGateway(
       return counters.current
     },
     async exchange(request, name) {
-      const { tenants } = current
-      const tenant = name === undefined && tenants.length === 1 ? tenants[0] : tenants.find((one) => one.name === name)
-      if (tenant === undefined) throw new TypeError('the name of a tenant')
-      return exchangeToken(request, tenant.services)
+      return exchangeToken(request, tenantNamed(current, name).services)
+    },
+    async explain(request, { tenant: name, client } = {}) {
+      const { services, places } = tenantNamed(current, name)
+      return explainRequest(request, services, { client, configuration: places })
     },
     listeners: () => current.listeners,
     async listen(settings = current.listeners) {
       const served = {
         routing: (...call: Parameters<Http['routing']>) => current.http.routing(...call),
+        operators: (listener: number, request: IncomingMessage, response: ServerResponse) =>
+          current.operators.get(listener)?.routing(request, response),
         close: () => current.http.close(),
       }
       listening = await listen(served, settings)
@@ -267,6 +281,12 @@ const givenBy = ({ made }: Settled): Made => ({
     return made.get(name) as T
   },
 })
+
+function tenantNamed({ tenants }: Pick<Generation, 'tenants'>, name: string | undefined): Tenant {
+  const tenant = name === undefined && tenants.length === 1 ? tenants[0] : tenants.find((one) => one.name === name)
+  if (tenant === undefined) throw new TypeError('the name of a tenant')
+  return tenant
+}
 
 /** Closes each, whatever becomes of another, and then throws what went wrong. */
 async function closeAll(sinks: readonly AuditSink[]): Promise<void> {
@@ -356,9 +376,25 @@ async function generationOf(
     counters,
     everywhere: threads?.everywhere,
   })
+  const operators = new Map<number, Operators>()
+  const { grants } = extended(builtin(), options)
+  for (const [index, secretDigest] of operatorSecrets(configuration, files, options.env ?? process.env)) {
+    const names = tenants.map(({ name }) => name)
+    operators.set(index, await createOperators({ secretDigest, tenants: names, grants, explain: explainerOf(tenants) }))
+  }
   const snapshot = recording?.snapshot
-  return { configuration, listeners, tenants, http, carries, made, snapshot, sinks, guesses }
+  return { configuration, listeners, tenants, http, operators, carries, made, snapshot, sinks, guesses }
 }
+
+const explainerOf =
+  (tenants: readonly Tenant[]): OperatorsOptions['explain'] =>
+  async (request, { tenant: name, at }) => {
+    const { services, places: configuration } = tenantNamed({ tenants }, name)
+    const timed = at === undefined ? services : { ...services, clock: () => at }
+    return request instanceof DragomanError
+      ? explainUnread(request, timed, { configuration })
+      : explainRequest(request, timed, { configuration })
+  }
 
 /** A limiter that tells other threads what it counts; theirs is counted past it. */
 function told(limiter: GuessLimiter, issuer: string, tell: Threads['guessed']): GuessLimiter {

@@ -22,6 +22,7 @@ const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   tracing: ['core'],
   profiles: ['core'],
   exchange: ['core'],
+  explain: ['core', 'exchange'],
   gateway: ['core', 'exchange', 'wire'],
   verify: ['core', 'wire', 'codecs', 'trust', 'proofs', 'stores', 'exchange'],
 }

@@ -2,13 +2,23 @@ import { DragomanError } from '../core/errors.ts'
 import { version } from '../version.ts'
 import { describeFailure } from './describe.ts'
 import { devCommand } from './dev/dev.ts'
+import { explainCommand } from './explain/explain.ts'
 import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
+import { profileCommand } from './profile/profile.ts'
 import { serveCommand } from './serve.ts'
 import { translateCommand } from './translate.ts'
 import { validateCommand } from './validate.ts'
 
-const commands: readonly Command[] = [devCommand, serveCommand, validateCommand, translateCommand, inspectCommand]
+const commands: readonly Command[] = [
+  devCommand,
+  serveCommand,
+  validateCommand,
+  translateCommand,
+  explainCommand,
+  profileCommand,
+  inspectCommand,
+]
 
 /** Runs one command line and resolves with its exit code. */
 export async function run(args: readonly string[], io: Io = processIo): Promise<number> {

@@ -1,4 +1,3 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { auditToMemory } from '../audit/index.ts'
@@ -7,11 +6,11 @@ import type { AuditRecord } from '../core/audit.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Profile } from '../core/profile.ts'
-import type { Proof } from '../core/proof.ts'
 import type { ValueMap } from '../core/value.ts'
 import { exchangeToken } from '../exchange/exchange.ts'
+import { asClient } from '../explain/given.ts'
 import { parseJsonObject } from '../wire/json.ts'
-import { publicKey } from '../wire/jwk.ts'
+import { provedKey, secondsOf } from './given.ts'
 import { type Command, exit, UsageError } from './io.ts'
 import { showRecord } from './show.ts'
 
@@ -49,7 +48,7 @@ export const translateCommand: Command = {
     ['--details JSON', '`request_details`: what is told of the call'],
     ['--actor FILE', 'an actor token'],
     ['--csr FILE', 'a certification request (PEM), for a profile that issues certificates'],
-    ['--key FILE', 'a private key (PEM): proves possession as the holder of a bound token would'],
+    ['--key FILE', 'a key (PEM, public or private) whose possession is taken as proved'],
     ['--tenant NAME', 'the tenant, where there are several'],
     ['--at SECONDS', 'the time to judge by, in seconds since 1970 (default: now)'],
     ['--json', 'prints one JSON object: answer or error, and the audit record'],
@@ -149,23 +148,18 @@ function typeOf(types: readonly string[], token: string): string {
  */
 function offline(services: Services, profile: Profile, { client: named, key }: Values): Services {
   const client = named ?? profile.accepts.clients[0]
-  const methods = { name: 'offline', claim: () => ({ method: 'offline', clientId: client ?? '' }), verify: () => {} }
-  const known = client === undefined ? undefined : services.clients.find(client)
-  const held = key === undefined ? undefined : proofOf(key)
+  const given = asClient(services, client ?? '')
   return {
-    ...services,
-    clientMethods: client === undefined ? [] : [methods],
-    clients: { find: (id) => (known && id === client ? { ...known, method: 'offline', dpopBound: false } : undefined) },
+    ...given,
+    clientMethods: client === undefined ? [] : given.clientMethods,
+    clients: {
+      find(id) {
+        const known = given.clients.find(id)
+        return known && { ...known, dpopBound: false }
+      },
+    },
     profiles: { all: [profile], for: () => [profile], serving: () => [profile] },
-    proofMethods: held ? [{ name: 'key', prove: () => held }, ...services.proofMethods] : services.proofMethods,
-  }
-}
-
-function proofOf(file: string): Proof {
-  try {
-    return { method: 'dpop', publicKey: publicKey(createPublicKey(createPrivateKey(readFileSync(file, 'utf8')))) }
-  } catch {
-    throw new UsageError(`${file} is not a private key in PEM`)
+    proofMethods: key === undefined ? services.proofMethods : [provedKey(key), ...services.proofMethods],
   }
 }
 
@@ -173,10 +167,4 @@ function lastOf(records: readonly AuditRecord[]): AuditRecord {
   const record = records.at(-1)
   if (record === undefined) throw new TypeError('an exchange without a record')
   return record
-}
-
-function secondsOf(text: string): number {
-  const seconds = Number(text)
-  if (!Number.isSafeInteger(seconds) || seconds < 0) throw new UsageError(`${text} is not a time in seconds`)
-  return seconds
 }

@@ -4,6 +4,7 @@ import { type Check, checkFor } from '../profiles/check.ts'
 import { type Report, reportOn } from '../profiles/report.ts'
 import { readSource, type SourceFile } from '../profiles/source.ts'
 import { type Files, onDisk } from './files.ts'
+import { placesOf } from './places.ts'
 import { checkDocument } from './rules.ts'
 import { configurationSchemaWith } from './schema.ts'
 import type { Configuration, ListenerEntry, TenantEntry, TracingEntry } from './types.ts'
@@ -16,6 +17,8 @@ const DEFAULT_LISTENER: ListenerEntry = { host: '127.0.0.1', port: 8080 }
  */
 const SECRETS = [
   ...['client_secret', 'client_secret_sha256', 'client_secret_env', 'value', 'env'],
+  // A file or a variable of this name may hold the secret by mistake.
+  ...['secret_env'],
   ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'],
 ]
 
@@ -65,5 +68,8 @@ export function configurationOf({ file, text }: SourceFile, check: Check = confi
   const all: readonly TenantEntry[] = tenants ?? [{ name: 'default', ...plain }]
   const reportFor = (tenant: TenantEntry): Report =>
     reportOn(source, tenants === undefined ? [] : ['tenants', all.indexOf(tenant)])
-  return { file, listeners, ...(tracing && { tracing }), tenants: all, reportFor }
+  const origin = source.origin()
+  const placesFor = (tenant: TenantEntry) =>
+    placesOf(origin, tenant, tenants === undefined ? '' : `tenants[${all.indexOf(tenant)}]`)
+  return { file, listeners, ...(tracing && { tracing }), tenants: all, reportFor, placesFor }
 }

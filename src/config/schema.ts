@@ -13,6 +13,17 @@ const listener = {
     host: { type: 'string', default: '127.0.0.1', description: 'Address to bind to.' },
     port: { type: 'integer', minimum: 0, maximum: 65_535, description: 'Port; 0 takes any free one.' },
     operations: { type: 'boolean', default: true, description: 'Serves /livez, /readyz, /metrics and /version here.' },
+    operators: {
+      type: 'object',
+      description:
+        'A listener for operators: serves `POST /explain` to whoever shows the secret (`Authorization: Bearer`), and not what clients are served.',
+      additionalProperties: false,
+      oneOf: [{ required: ['secret_file'] }, { required: ['secret_env'] }],
+      properties: {
+        secret_file: text('A file with the secret, at least 32 characters.'),
+        secret_env: text('An environment variable with it.'),
+      },
+    },
     tls: {
       type: 'object',
       description: 'TLS. Clients are asked for a certificate, and those without one are served too.',

@@ -7,6 +7,7 @@ import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import type { Observer } from '../core/observer.ts'
 import type { ReplayStore } from '../core/stores.ts'
+import type { ConfigurationPlaces } from '../explain/found.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
 import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
@@ -32,6 +33,8 @@ export interface Tenant {
   /** `undefined`: not said. */
   readonly concurrent: number | undefined
   readonly dpopNonce: boolean
+  /** Where its entries stand in the configuration, for explanations. */
+  readonly places: ConfigurationPlaces | undefined
   issuers(): readonly IssuerStatus[]
 }
 
@@ -151,6 +154,7 @@ export async function createTenant(
     },
     concurrent: entry.limits?.concurrent_exchanges,
     dpopNonce: entry.dpop_nonce === true,
+    places: configuration.placesFor?.(entry),
     issuers: trust.status,
   }
 }

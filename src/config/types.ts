@@ -1,4 +1,5 @@
 import type { Value } from '../core/value.ts'
+import type { ConfigurationPlaces } from '../explain/found.ts'
 import type { KeyEntry } from '../keys/index.ts'
 import type { Report } from '../profiles/report.ts'
 import type { FetchEntry, IssuerEntry } from '../trust/index.ts'
@@ -13,6 +14,8 @@ export interface Configuration {
   readonly tenants: readonly TenantEntry[]
   /** Gathers what is wrong with a tenant, with its place in the file. Absent: it was not read from one. */
   readonly reportFor?: (tenant: TenantEntry) => Report
+  /** Where the entries of a tenant stand, for what is said of them later. Absent: it was not read from a file. */
+  readonly placesFor?: (tenant: TenantEntry) => ConfigurationPlaces
 }
 
 export interface TracingEntry {
@@ -26,6 +29,7 @@ export interface ListenerEntry {
   readonly host?: string
   readonly port: number
   readonly operations?: boolean
+  readonly operators?: { readonly secret_file?: string; readonly secret_env?: string }
   readonly tls?: { readonly certificate: string; readonly key: string; readonly client_ca?: string }
 }
 

@@ -1,4 +1,5 @@
 import type { Writer } from './codec.ts'
+import type { Origin } from './place.ts'
 import type { Expression, ScopeTable, Transform } from './stage.ts'
 import type { Rendering, TokenType } from './token.ts'
 import type { TransactionKind } from './transaction.ts'
@@ -103,6 +104,8 @@ export interface Profile {
   readonly transactions?: readonly TransactionKind[] | undefined
   /** How the subject appears in the audit record. */
   readonly auditSubject: 'plain' | 'hashed' | 'absent'
+  /** Where its parts stand; absent: it was not read from a file. */
+  readonly origin?: Origin | undefined
 }
 
 /** Every exception to "never wider", and what else should be read twice. An option of this name must be set for it. */

@@ -15,6 +15,11 @@ export interface ReplayStore {
    * it claimed, and what was claimed for nothing stays used.
    */
   release?(key: string): void | Promise<void>
+  /**
+   * Whether `key` is claimed now. Claims nothing, and says nothing about a moment later: only {@link claim} decides.
+   * Absent: this store cannot be asked.
+   */
+  claimed?(key: string, now: number): boolean | Promise<boolean>
   readonly size?: number
 }
 

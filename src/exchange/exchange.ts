@@ -1,5 +1,6 @@
 import { assertMayAct } from '../core/act.ts'
 import type { Client } from '../core/client.ts'
+import type { Layout } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange, ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
 import type { Signer } from '../core/keys.ts'
@@ -29,7 +30,7 @@ export async function exchangeToken(request: TokenRequest, services: Services): 
   const uses = startUses(services)
   let result: ExchangeResult
   try {
-    result = await translate(request, services, trail, uses)
+    result = await issue(await translate(request, services, trail), trail, uses)
   } catch (error) {
     const refusal = trail.refuse(error)
     await uses.giveBack()
@@ -52,7 +53,19 @@ export function recordRefusal(id: string, error: unknown, services: Services): v
   leave(trail, services)
 }
 
-async function translate(request: TokenRequest, services: Services, trail: Trail, uses: Uses): Promise<ExchangeResult> {
+/** An exchange that has passed every check but that of first use. */
+export interface Translated {
+  readonly exchange: Exchange
+  readonly draft: Draft
+  readonly layout: Layout
+  readonly ledger: ExchangeResult['ledger']
+  readonly signer: Signer
+  /** Tokens that may be used once. */
+  readonly once: readonly Verified<Token>[]
+}
+
+/** All of it but what cannot be taken back: the mark of first use, and the signature. */
+export async function translate(request: TokenRequest, services: Services, trail: Trail): Promise<Translated> {
   if (services.audit.healthy?.() === false) throw new DragomanError('ERR_AUDIT_UNAVAILABLE')
   const now = Math.floor(services.clock())
   const caller = await step(trail, 'authenticate', () => authenticate(request, now, services))
@@ -68,7 +81,8 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
   const inputs: Verified<Token>[] = []
   const once: Verified<Token>[] = []
   const verify: Exchange['verify'] = async (envelope, acceptance) => {
-    const token = await verifyToken(envelope, acceptance, { now, caller, proofs }, services)
+    const signed = (token: Token) => void trail.signed.set(envelope.role, token)
+    const token = await verifyToken(envelope, acceptance, { now, caller, proofs, signed }, services)
     inputs.push(token)
     if (acceptance.singleUse) once.push(token)
     return token
@@ -117,10 +131,20 @@ async function translate(request: TokenRequest, services: Services, trail: Trail
     assertLossesNotWider(layout.losses, exchange)
     assertKept(ledger, profile.mustKeep)
   })
-  if (once.length > 0) await step(trail, 'first use', () => assertFirstUse(once, now, uses))
+  return { exchange, draft, layout, ledger, signer, once }
+}
+
+async function issue(translated: Translated, trail: Trail, uses: Uses): Promise<ExchangeResult> {
+  const { exchange, draft, layout, ledger, signer } = translated
+  await firstUse(translated, trail, uses)
   const issued = await step(trail, 'sign', async () => layout.finish(await sign(layout.toBeSigned, signer)))
   trail.issued = issued
   return answer(issued, draft, exchange, ledger)
+}
+
+/** The last check, and the one that leaves a mark. */
+export async function firstUse({ once, exchange }: Translated, trail: Trail, uses: Uses): Promise<void> {
+  if (once.length > 0) await step(trail, 'first use', () => assertFirstUse(once, exchange.now, uses))
 }
 
 /** One step of the recipe: named in the trace, whether it passes or refuses. */

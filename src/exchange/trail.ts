@@ -8,7 +8,7 @@ import type { Ledger } from '../core/ledger.ts'
 import type { Observation } from '../core/observer.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
-import type { Draft, Issued, Token } from '../core/token.ts'
+import type { Draft, Envelope, Issued, Token } from '../core/token.ts'
 import type { Transaction } from '../core/transaction.ts'
 
 /** What one exchange leaves behind it, gathered as it goes and turned into one record at the end. */
@@ -23,6 +23,9 @@ export interface Trail {
   draft?: Draft
   issued?: Issued
   ledger?: Ledger
+  /** Tokens whose signature is good, by role: for whoever explains a refusal, and nobody else. */
+  readonly signed: Map<Envelope['role'], Token>
+  readonly trace: readonly TraceEntry[]
   /** Adds a step to the trace. */
   note(entry: TraceEntry): void
   /** Notes that a step went through. */
@@ -47,6 +50,8 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
   const trail: Trail = {
     proofs: [],
     observation,
+    signed: new Map(),
+    trace,
     step: 'read',
     path: undefined,
     note(entry) {

@@ -27,6 +27,8 @@ export interface Circumstances {
   /** Who authenticated; `undefined`: nobody did, and the subject token is to stand for it. */
   readonly caller: Verified<Client> | undefined
   readonly proofs: readonly Verified<Proof>[]
+  /** Told of a token whose signature is good, before anything else is asked of it: it is not verified yet. */
+  readonly signed?: (token: Token) => void
 }
 
 /** What verifying works with. */
@@ -51,6 +53,7 @@ export async function verifyToken(
   services: VerifyServices,
 ): Promise<Verified<Token>> {
   const { token, issuer } = await signedToken(envelope, acceptance, circumstances, services)
+  circumstances.signed?.(token)
   const { issuer: signedBy } = token.provenance
   if (envelope.type === tokenTypes.accessToken && signedBy !== services.issuer && !acceptance.foreignAccessTokens) {
     // RFC 8693 §3: this type means an access token of our own; a foreign one comes as `jwt`, or by name.

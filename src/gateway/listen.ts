@@ -16,6 +16,8 @@ import { type TlsSetting, tlsOptions } from './tls.ts'
 /** What is served: it may change behind the listeners, which stay. */
 export interface Served {
   routing(request: IncomingMessage, response: ServerResponse): void
+  /** What is served to operators, by the number of the listener. */
+  operators?(listener: number, request: IncomingMessage, response: ServerResponse): void
   close(): PromiseLike<unknown>
 }
 
@@ -28,6 +30,8 @@ export interface ListenerSetting {
   readonly tls?: TlsSetting | undefined
   /** Whether the paths of the process, `/metrics` among them, are served here. Default: yes. */
   readonly operations?: boolean | undefined
+  /** By this number, serves what operators are served, and the paths of the process, in place of what clients are. */
+  readonly operators?: number | undefined
   /** Several processes or threads listen to one port. */
   readonly reusePort?: boolean | undefined
 }
@@ -75,6 +79,11 @@ export async function listen(app: Served, settings: readonly ListenerSetting[]):
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (closing) response.setHeader('connection', 'close')
       if (setting.operations === false && isOperation(request.url)) return refuseRaw(response, 'ERR_REQUEST_ENDPOINT')
+      if (setting.operators !== undefined && !isOperation(request.url)) {
+        if (app.operators) app.operators(setting.operators, request, response)
+        else refuseRaw(response, 'ERR_REQUEST_ENDPOINT')
+        return
+      }
       app.routing(request, response)
     }
     const server = setting.tls

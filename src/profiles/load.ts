@@ -106,6 +106,7 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
     maxLifetime: document.max_lifetime ?? MAX_LIFETIME_DEFAULT,
     transactions,
     auditSubject: document.audit?.subject ?? 'hashed',
+    origin: source.origin(),
   })
 }
 

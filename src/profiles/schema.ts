@@ -149,6 +149,7 @@ export function profileSchema({ stages, codecs, grants }: Pick<Catalog, 'stages'
       audit: {
         type: 'object',
         additionalProperties: false,
+        default: { subject: 'hashed' },
         description: 'What the audit record shows.',
         properties: {
           subject: {

@@ -1,9 +1,11 @@
 import { LineCounter, parseDocument } from 'yaml'
 import type { DragomanError } from '../core/errors.ts'
+import type { Origin } from '../core/place.ts'
 import { excerptAt, type Range } from './excerpt.ts'
 import { faultsOf } from './faults.ts'
 import { hiddenIn, unreadable, withoutRunOn } from './hidden.ts'
 import { characterAt, nodeAt, valueAt } from './nodes.ts'
+import { originOf } from './places.ts'
 import { type PlacedProblem, type Problem, pathText, problemError } from './problem.ts'
 
 // The largest profile one can imagine has a hundred claims; a file beyond this is not a profile.
@@ -22,6 +24,8 @@ export interface SourceFile {
 /** A YAML document with the place of each node. */
 export interface Source extends SourceFile {
   readonly value: unknown
+  /** Where its members stand, for what is said of them later. */
+  origin(): Origin
   /** The error for these problems, all in one, in the order of the file. */
   refuse(problems: readonly Problem[]): DragomanError
 }
@@ -80,6 +84,7 @@ export function readSource({ file, text }: SourceFile, { secrets = [] }: SourceO
     file,
     text,
     value: document.toJS({ maxAliasCount: 0 }),
+    origin: () => originOf(file, root, lines),
     refuse(problems) {
       // A name that nothing is known of may be a secret's, written wrong.
       const unknown = secrets.length === 0 ? [] : problems.filter(({ atName }) => atName === true)

@@ -37,6 +37,7 @@ export function memoryReplay({ capacity = REPLAY_CAPACITY }: { capacity?: number
     get size() {
       return expiries.size
     },
+    claimed: (key, now) => (expiries.get(key) ?? -Infinity) > now,
     claim(key, expiresAt, now) {
       // Compares as neither past nor future, so that a key would be new each time.
       if (Number.isNaN(expiresAt) || Number.isNaN(now)) throw new TypeError('times in seconds')

@@ -86,10 +86,19 @@ export function sharedReplay(
     }
   }
 
+  function holds(start: number, key: Uint32Array, now: number): boolean {
+    for (let slot = start; slot < start + BUCKET_WORDS; slot += SLOT_WORDS) {
+      const same = words[slot] === key[0] && words[slot + 1] === key[1] && words[slot + 2] === key[2]
+      if (same && (words[slot + EXPIRY] ?? 0) > now) return true
+    }
+    return false
+  }
+
   return {
     get size() {
       return countLive(words, buckets, clock())
     },
+    claimed: (key, now) => alone(key, (start, digest) => holds(start, digest, now)),
     claim(key, expiresAt, now) {
       // Compares as neither past nor future, so that a key would be new each time.
       if (Number.isNaN(expiresAt) || Number.isNaN(now)) throw new TypeError('times in seconds')

@@ -27,6 +27,17 @@ export function replayStoreContract(title: string, { open, another, pass, unavai
       expect(await store.claim('b', START + 60, START)).toBe(true)
     })
 
+    it('says whether a key is claimed, and claims nothing by that', async () => {
+      const store = await open()
+      if (store.claimed === undefined) return
+      expect(await store.claimed('a', START)).toBe(false)
+      expect(await store.claim('a', START + 60, START)).toBe(true)
+      expect(await store.claimed('a', START)).toBe(true)
+      expect(await store.claimed('a', START + 59)).toBe(true)
+      expect(await store.claimed('a', START + 60)).toBe(false)
+      expect(await store.claim('b', START + 60, START)).toBe(true)
+    })
+
     it('tells keys apart whatever they are made of', async () => {
       const store = await open()
       const keys = [

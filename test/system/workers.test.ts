@@ -144,6 +144,37 @@ describe('several workers', () => {
     expect(place.records().filter(({ code }) => code === 'ERR_TOKEN_REPLAYED')).toHaveLength(700)
   })
 
+  it('each explain for operators, by the uses that all have made, and mark none', async () => {
+    const [port = 0] = await freePorts(1)
+    const secret = 'an-operators-secret-of-32-characters'
+    await start(profile(300, ', single_use: true'), {
+      edit(folder) {
+        writeFileSync(join(folder, 'operators.secret'), secret)
+        const entry = `  - { host: 127.0.0.1, port: ${port}, operators: { secret_file: operators.secret } }\n`
+        rewrite(folder, 'dragoman.yaml', 'listeners:\n', `listeners:\n${entry}`)
+      },
+    })
+    const token = await place.token()
+    const form = {
+      grant_type: TOKEN_EXCHANGE,
+      subject_token: token,
+      subject_token_type: tokenTypes.jwt,
+      audience: TARGET,
+    }
+    const explained = async () => {
+      const { body } = await send(`http://127.0.0.1:${port}/explain`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: `Bearer ${secret}` },
+        body: new URLSearchParams({ ...form, client_id: 'demo' }).toString(),
+      })
+      const { code } = (body['refusal'] ?? {}) as { code?: string }
+      return code ?? body['result']
+    }
+    expect(new Set(await times(12, explained))).toEqual(new Set(['would_pass']))
+    expect((await place.exchange(token)).status).toBe(200)
+    expect(new Set(await times(12, explained))).toEqual(new Set(['ERR_TOKEN_REPLAYED']))
+  })
+
   it('have the same keys and the same authority, made once', async () => {
     await start(profile(300))
     expect(new Set(await drain()).size).toBe(1)

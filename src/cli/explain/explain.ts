@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { auditToMemory } from '../../audit/index.ts'
+import { createGateway, type Gateway } from '../../compose.ts'
+import type { Tenant } from '../../config/tenant.ts'
+import type { AuditRecord } from '../../core/audit.ts'
+import { DragomanError } from '../../core/errors.ts'
+import type { TokenRequest } from '../../core/exchange.ts'
+import { explainRecord } from '../../explain/record.ts'
+import { explainRequest, explainUnread } from '../../explain/request.ts'
+import { explanationText } from '../../explain/text.ts'
+import type { Explanation } from '../../explain/types.ts'
+import { parseForm } from '../../gateway/form.ts'
+import { rehearsedRequest } from '../../gateway/rehearsed.ts'
+import { provedKey, secondsOf } from '../given.ts'
+import { type Command, exit, type Io, UsageError } from '../io.ts'
+import { showLedger } from '../show.ts'
+import { formOf } from './asked.ts'
+import { recordIn } from './audit-line.ts'
+
+const OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  client: { type: 'string' },
+  request: { type: 'string' },
+  'subject-token': { type: 'string' },
+  'subject-token-type': { type: 'string' },
+  'actor-token': { type: 'string' },
+  'actor-token-type': { type: 'string' },
+  'requested-token-type': { type: 'string' },
+  audience: { type: 'string', multiple: true },
+  resource: { type: 'string', multiple: true },
+  scope: { type: 'string' },
+  csr: { type: 'string' },
+  dpop: { type: 'string' },
+  certificate: { type: 'string' },
+  key: { type: 'string' },
+  tenant: { type: 'string' },
+  at: { type: 'string' },
+  'request-id': { type: 'string' },
+  audit: { type: 'string', multiple: true },
+  json: { type: 'boolean', default: false },
+} as const
+
+/** `dragoman explain`: what an exchange would come to, or came to, and why; issues nothing, spends nothing. */
+export const explainCommand: Command = {
+  name: 'explain',
+  summary: 'tells why a request is refused, where the rule stands and what would make it pass; issues nothing',
+  usage: '--config FILE --client ID [request] < token, or --config FILE --request-id ID --audit FILE',
+  example: 'dragoman explain --config dragoman.yaml --client demo --audience https://orders.example < subject.jwt',
+  options: [
+    ['--config FILE', 'the configuration'],
+    ['--client ID', 'the client that asks, taken as given (default: by the credentials of --request)'],
+    ['--request FILE', 'the request as a form or as JSON with the same names; - is standard input'],
+    ['--subject-token FILE', 'the subject token; - is standard input (default, without --request)'],
+    ['--subject-token-type URI', 'its type (default: jwt, cwt or x509, by its form)'],
+    ['--actor-token FILE', 'the actor token, with --actor-token-type where it is no JWT'],
+    ['--requested-token-type URI', 'the type asked for'],
+    ['--audience VALUE', 'a target; may be repeated'],
+    ['--resource URI', 'a target as a URI; may be repeated'],
+    ['--scope SCOPE', 'the scope asked for'],
+    ['--csr FILE', 'a certification request (PEM)'],
+    ['--dpop FILE', 'a DPoP proof, as it was sent'],
+    ['--certificate FILE', 'certificates (PEM) as shown in the TLS handshake'],
+    ['--key FILE', 'a key (PEM, public or private) whose possession is taken as proved'],
+    ['--tenant NAME', 'the tenant, where there are several'],
+    ['--at SECONDS', 'the time to judge by, in seconds since 1970 (default: now, or that of the record)'],
+    ['--request-id ID', 'an exchange that has taken place: the id in the X-Request-Id of its answer'],
+    ['--audit FILE', 'where its audit record is; may be repeated'],
+    ['--json', 'prints one JSON object; see docs/schema/explanation.json'],
+  ],
+  async run(args, io) {
+    const { values } = parseArgs({ args: [...args], options: OPTIONS })
+    if (values.config === undefined) throw new UsageError('--config is required')
+    const record = await recordOf(values)
+    const at = values.at === undefined ? record && Date.parse(record.time) / 1000 : secondsOf(values.at)
+    const gateway = await createGateway(values.config, {
+      audit: auditToMemory,
+      ...(at !== undefined && { clock: () => at }),
+    })
+    try {
+      const tenant = tenantOf(gateway, values.tenant ?? record?.tenant)
+      const explanation =
+        record !== undefined && !hasTokens(values)
+          ? explainRecord(record, tenant.services, { configuration: tenant.places })
+          : await explained(values, record, tenant, io)
+      io.out(values.json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation, ledgerOf(explanation)))
+      return exitCode(explanation)
+    } finally {
+      await gateway.http.close()
+    }
+  },
+}
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+
+async function recordOf({ 'request-id': id, audit = [] }: Values): Promise<AuditRecord | undefined> {
+  if (id === undefined) {
+    if (audit.length > 0) throw new UsageError('--audit goes with --request-id')
+    return undefined
+  }
+  if (audit.length === 0)
+    throw new UsageError('--request-id goes with --audit: the file, or files, with the audit records')
+  for (const file of audit) {
+    const record = await recordIn(file, id)
+    if (record !== undefined) return record
+  }
+  throw new UsageError(`no record has the id ${JSON.stringify(id)} in ${audit.join(', ')}`)
+}
+
+const hasTokens = (values: Values): boolean => values.request !== undefined || values['subject-token'] !== undefined
+
+async function explained(
+  values: Values,
+  record: AuditRecord | undefined,
+  { services, limits, places }: Tenant,
+  io: Io,
+): Promise<Explanation> {
+  const form = await formOf(values, io)
+  const key = values.key === undefined ? [] : [provedKey(values.key)]
+  const held = { ...services, proofMethods: [...key, ...services.proofMethods] }
+  const client = values.client ?? clientOf(record)
+  const options = { configuration: places, client, notes: notesOn(record, form) }
+  let request: TokenRequest
+  try {
+    request = rehearsedRequest(parseForm(Buffer.from(form.toString()), limits), 'explain', services.grants)
+  } catch (error) {
+    if (!(error instanceof DragomanError)) throw error
+    return explainUnread(error, services, options)
+  }
+  const explanation = await explainRequest(request, held, options)
+  return record === undefined ? explanation : { ...explanation, request_id: record.id }
+}
+
+/** Whom a record names; where the subject token stood for the client, the record has a digest at most. */
+const clientOf = (record: AuditRecord | undefined): string | undefined =>
+  record?.client_method === 'subject_token' ? undefined : record?.client
+
+function notesOn(record: AuditRecord | undefined, form: URLSearchParams): readonly string[] {
+  if (record === undefined) return []
+  const digest = createHash('sha256')
+    .update(form.get('subject_token') ?? '')
+    .digest('hex')
+  const came = record.code ?? record.result
+  return [
+    `the exchange came to: ${came}`,
+    ...(record.input_sha256 === undefined || record.input_sha256 === digest
+      ? []
+      : ['the subject token is another than that of the exchange (input_sha256 differs)']),
+  ]
+}
+
+function tenantOf({ tenants }: Gateway, name: string | undefined): Tenant {
+  const [only, another] = tenants
+  const found = name === undefined && another === undefined ? only : tenants.find((tenant) => tenant.name === name)
+  if (found !== undefined) return found
+  throw new UsageError(`--tenant is to be one of ${tenants.map((tenant) => tenant.name).join(', ')}`)
+}
+
+const ledgerOf = ({ result, ledger }: Explanation): readonly string[] =>
+  ledger === undefined || result === 'refused' ? [] : showLedger(ledger)
+
+function exitCode({ refusal }: Explanation): number {
+  if (refusal === undefined) return exit.done
+  return refusal.code.endsWith('_UNAVAILABLE') ? exit.outside : exit.refused
+}

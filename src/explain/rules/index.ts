@@ -1,0 +1,31 @@
+import { errors } from '../../core/errors.ts'
+import type { Found, Rules, Words } from '../found.ts'
+import { shown, texts } from '../words.ts'
+import { clientRules } from './client.ts'
+import { profileRules } from './profile.ts'
+import { proofRules } from './proof.ts'
+import { requestRules } from './request.ts'
+import { tokenRules } from './token.ts'
+import { trustRules } from './trust.ts'
+
+/** What is said of each refusal that an exchange can come to. */
+export const rules: Rules = {
+  ...requestRules,
+  ...clientRules,
+  ...profileRules,
+  ...tokenRules,
+  ...proofRules,
+  ...trustRules,
+}
+
+/** The words for one refusal; of a code that has no rule of its own, those of the catalogue. */
+export function wordsFor(found: Found): Words {
+  const rule = rules[found.code]
+  if (rule !== undefined) return rule(found)
+  const expected = texts(found.detail['expected'])
+  return {
+    path: found.stage,
+    ...(expected.length > 0 && { expected: expected.map(shown).join(', ') }),
+    remedies: [errors[found.code].cure],
+  }
+}

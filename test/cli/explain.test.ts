@@ -1,0 +1,250 @@
+import { appendFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { exit } from '../../src/cli/io.ts'
+import { run } from '../../src/cli/run.ts'
+import type { AuditRecord } from '../../src/core/audit.ts'
+import { tokenTypes } from '../../src/core/types.ts'
+import type { Explanation } from '../../src/explain/types.ts'
+import { rewrite } from '../support/live.ts'
+import { NOW, newWorld, type World } from '../support/world.ts'
+
+const CWT = 'https://jwt-to-cwt.beta.example'
+const AT = ['--at', String(NOW)]
+
+let world: World
+let token: string
+const file = (name: string) => join(world.folder, name)
+
+beforeAll(async () => {
+  world = await newWorld()
+  token = await world.token('jwt')
+  writeFileSync(file('good.jwt'), `${token}\n`)
+})
+afterAll(() => world.close())
+
+/** Runs `dragoman explain` on the configuration of the world. */
+async function explain(args: readonly string[], input = token) {
+  let [out, error] = ['', '']
+  const io = {
+    input: async () => input,
+    out: (text: string) => {
+      out += text
+    },
+    error: (text: string) => {
+      error += text
+    },
+    terminal: false,
+  }
+  const code = await run(['explain', '--config', file('dragoman.yaml'), ...args], io)
+  return { code, out, error, json: (): Explanation => JSON.parse(out) as Explanation }
+}
+
+const auditOf = (...records: readonly AuditRecord[]): string => {
+  const name = file(`audit-${records.map(({ id }) => id).join('-')}.jsonl`)
+  writeFileSync(name, records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+  return name
+}
+
+describe('dragoman explain', () => {
+  it('reads the token from standard input and says what would be issued', async () => {
+    const { code, out } = await explain(['--client', 'demo', '--audience', CWT, ...AT])
+    expect(code).toBe(exit.done)
+    expect(out).toContain('would pass  jwt-to-cwt for demo')
+    expect(out).toContain('dropped   groups, scope')
+    expect(out).not.toContain('orders@alpha.example')
+  })
+
+  it('says why not with exit code 1, and which profiles were not chosen', async () => {
+    const { code, out } = await explain(['--client', 'demo', '--audience', 'https://nowhere.example', ...AT])
+    expect(code).toBe(exit.refused)
+    expect(out).toContain('ERR_PROFILE_TARGET')
+    expect(out).toMatch(/jwt-to-cwt: expected a target: https:\/\/jwt-to-cwt\.beta\.example/)
+    expect(out).toMatch(/cwt-to-jwt: expected subject_token_type/)
+  })
+
+  it('prints one JSON object on request', async () => {
+    const { json } = await explain(['--client', 'demo', '--audience', CWT, '--json', ...AT])
+    expect(json()).toMatchObject({ version: 1, result: 'would_pass', output: { expires_in: 300 } })
+  })
+
+  it.each([
+    ['JSON', JSON.stringify({ audience: [CWT], subject_token_file: 'GOOD', client_id: 'demo' })],
+    ['a form', new URLSearchParams({ audience: CWT, subject_token_file: 'GOOD', client_id: 'demo' }).toString()],
+  ])('takes a request as %s, with a token in a file', async (_, text) => {
+    const good = text.startsWith('{') ? file('good.jwt') : encodeURIComponent(file('good.jwt'))
+    writeFileSync(file('request'), text.replace('GOOD', good))
+    const { code, json } = await explain(['--request', file('request'), '--json', ...AT], '')
+    expect(json()).toMatchObject({ result: 'would_pass', client: { id: 'demo', method: 'given' } })
+    expect(code).toBe(exit.done)
+  })
+
+  it('judges the credentials of a request, unless a client is given', async () => {
+    const form = { audience: CWT, subject_token: token, client_id: 'demo', client_secret: 'something' }
+    writeFileSync(file('request'), JSON.stringify(form))
+    const judged = await explain(['--request', file('request'), '--json', ...AT])
+    expect(judged.json().refusal?.code).toBe('ERR_CLIENT_METHOD')
+    const given = await explain(['--request', file('request'), '--client', 'demo', '--json', ...AT])
+    expect(given.json().result).toBe('would_pass')
+  })
+
+  it('takes a certificate as shown, and a key as proved', async () => {
+    writeFileSync(file('shown'), 'mtls_client_certificate')
+    const shown = ['--subject-token', file('shown'), '--subject-token-type', tokenTypes.mtls]
+    const asked = ['--client', 'demo', '--audience', 'https://x509-to-jwt.beta.example', '--json', ...AT]
+    const certificate = await explain([...shown, '--certificate', file('client.pem'), ...asked])
+    expect(certificate.json()).toMatchObject({ result: 'would_pass', output: { bound_by: ['jkt', 'x5t#S256'] } })
+    const pem = ['--subject-token', file('client.pem'), '--key', file('client.key')]
+    expect((await explain([...pem, ...asked])).json()).toMatchObject({ result: 'would_pass' })
+    expect((await explain(['--subject-token', file('client.pem'), ...asked])).json().refusal?.code).toBe(
+      'ERR_TOKEN_UNPROVED',
+    )
+  })
+
+  it.each([
+    ['no configuration', ['explain'], '--config is required'],
+    ['a time that is none', ['explain', '--config', 'x', '--at', 'noon'], 'noon is not a time in seconds'],
+    ['--audit alone', ['explain', '--config', 'x', '--audit', 'a'], '--audit goes with --request-id'],
+    ['--request-id alone', ['explain', '--config', 'x', '--request-id', 'a'], '--request-id goes with --audit'],
+    ['a token on the command line', ['explain', '--config', 'x', 'eyJ'], 'Unexpected argument'],
+  ])('refuses a wrong command line with exit code 2: %s', async (_, args, message) => {
+    let error = ''
+    const io = {
+      input: async () => '',
+      out() {},
+      error: (text: string) => {
+        error += text
+      },
+      terminal: false,
+    }
+    expect(await run(args, io)).toBe(exit.usage)
+    expect(error).toContain(message)
+  })
+
+  it.each([
+    ['no token', ['--client', 'demo'], 'a token is expected on standard input'],
+    ['a file that is not there', ['--subject-token', 'none.jwt'], 'none.jwt cannot be read'],
+    ['a key that is none', ['--client', 'demo', '--key', 'CONFIG'], 'is not a key in PEM'],
+    ['a tenant that is not there', ['--tenant', 'other'], '--tenant is to be one of default'],
+  ])('and %s', async (_, args, message) => {
+    const input = args.includes('CONFIG') ? token : ''
+    const { code, error } = await explain(
+      args.map((arg) => (arg === 'CONFIG' ? file('dragoman.yaml') : arg)),
+      input,
+    )
+    expect(code).toBe(exit.usage)
+    expect(error).toContain(message)
+  })
+
+  it('has exit code 3 for what is outside', async () => {
+    const fetched = { jwks_uri: 'http://127.0.0.1:9/jwks', fetch: { allow_private_addresses: true, timeout: 1 } }
+    writeFileSync(file('outside.yaml'), world.file('dragoman.yaml'))
+    rewrite(
+      world.folder,
+      'outside.yaml',
+      'jwks_file: alpha-jwks.json',
+      Object.entries(fetched)
+        .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+        .join('\n    '),
+    )
+    const { code, out } = await explain([
+      '--config',
+      file('outside.yaml'),
+      '--client',
+      'demo',
+      '--audience',
+      CWT,
+      ...AT,
+    ])
+    expect(out).toContain('ERR_TRUST_UNAVAILABLE')
+    expect(out).toContain('try again: nothing is said about the token')
+    expect(code).toBe(exit.outside)
+  })
+})
+
+describe('dragoman explain --request-id', () => {
+  /** An exchange that has taken place, and its record. */
+  async function taken(audience: string): Promise<AuditRecord> {
+    const { headers } = await world.post({ subject_token: token, audience })
+    const record = world.last()
+    // What the client was told leads there.
+    expect(headers['x-request-id']).toBe(record.id)
+    return record
+  }
+
+  it('finds the record by the id that the client was given, and explains it', async () => {
+    const record = await taken('https://jwt-to-x509.beta.example')
+    const others = [await taken(CWT), record, await taken(CWT)]
+    const { code, json } = await explain(['--request-id', record.id, '--audit', auditOf(...others), '--json'])
+    expect(code).toBe(exit.refused)
+    expect(json()).toMatchObject({
+      result: 'refused',
+      request_id: record.id,
+      time: '2027-01-15T08:00:00.000Z',
+      client: { id: 'demo', method: 'client_secret_basic' },
+      profile: { name: 'jwt-to-x509' },
+      refusal: { code: 'ERR_PROOF_REQUIRED', place: { line: 18, column: 24 }, expected: 'a proof: pkcs10' },
+    })
+  })
+
+  it('tells of an exchange that was issued', async () => {
+    const record = await taken(CWT)
+    const { code, json } = await explain(['--request-id', record.id, '--audit', auditOf(record), '--json'])
+    expect(code).toBe(exit.done)
+    expect(json()).toMatchObject({ result: 'issued', ledger: record.ledger })
+  })
+
+  it('gives no lines of a profile that has changed since, and says so', async () => {
+    const record = { ...(await taken('https://jwt-to-x509.beta.example')), profile_digest: 'f'.repeat(64) }
+    const { json } = await explain(['--request-id', record.id, '--audit', auditOf(record), '--json'])
+    expect(json().refusal?.place).toBeUndefined()
+    expect(json().refusal?.remedies.join(' ')).not.toMatch(/yaml:\d/)
+    expect(json().notes.join(' ')).toContain('the profile jwt-to-x509 has changed since (it was ffffffffffff…)')
+  })
+
+  it('names the profiles that came nearest, where none was chosen', async () => {
+    const record = await taken('https://nowhere.example')
+    const { out } = await explain(['--request-id', record.id, '--audit', auditOf(record)])
+    expect(out).toMatch(/at {9}select, .*\.yaml:\d+:12 \(accept\.targets\.allow\)/)
+    expect(out).toContain('to pass    ask for one of')
+  })
+
+  it('goes through all of it again with the token, by the time of the record', async () => {
+    const record = await taken('https://jwt-to-x509.beta.example')
+    const again = [
+      '--request-id',
+      record.id,
+      '--audit',
+      auditOf(record),
+      '--audience',
+      'https://jwt-to-x509.beta.example',
+    ]
+    const refused = await explain([...again, '--subject-token', '-', '--json'])
+    expect(refused.json()).toMatchObject({ request_id: record.id, refusal: { code: 'ERR_PROOF_REQUIRED' } })
+    expect(refused.json().notes).toContain('the exchange came to: ERR_PROOF_REQUIRED')
+    const mended = await explain([...again, '--subject-token', '-', '--csr', file('client.csr'), '--json'])
+    expect(mended.json().result).toBe('would_pass')
+    const other = await explain([...again, '--subject-token', '-', '--json'], await world.token('jwt'))
+    expect(other.json().notes.join(' ')).toContain('another than that of the exchange')
+  })
+
+  it('passes over lines that are no records, and says when there is none', async () => {
+    const record = await taken(CWT)
+    const name = auditOf(record)
+    appendFileSync(name, `not JSON "${record.id}"\n{"id":"${record.id}"}\n`)
+    expect((await explain(['--request-id', record.id, '--audit', name, '--json'])).json().result).toBe('issued')
+    const none = await explain(['--request-id', 'none', '--audit', name])
+    expect(none).toMatchObject({ code: exit.usage })
+    expect(none.error).toContain('no record has the id "none"')
+    expect((await explain(['--request-id', 'x', '--audit', file('none.jsonl')])).error).toContain(
+      'cannot be read (ENOENT)',
+    )
+  })
+
+  it('does not trip over a reason code of another version', async () => {
+    const record = { ...(await taken('https://nowhere.example')), code: 'ERR_OF_TOMORROW' }
+    const { code, error } = await explain(['--request-id', record.id, '--audit', auditOf(record)])
+    expect(code).toBe(exit.outside)
+    expect(error).toContain('ERR_OF_TOMORROW')
+  })
+})
