@@ -5,10 +5,18 @@ import { devCommand } from './dev/dev.ts'
 import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
 import { serveCommand } from './serve.ts'
+import { testCommand } from './test.ts'
 import { translateCommand } from './translate.ts'
 import { validateCommand } from './validate.ts'
 
-const commands: readonly Command[] = [devCommand, serveCommand, validateCommand, translateCommand, inspectCommand]
+const commands: readonly Command[] = [
+  devCommand,
+  serveCommand,
+  validateCommand,
+  translateCommand,
+  inspectCommand,
+  testCommand,
+]
 
 /** Runs one command line and resolves with its exit code. */
 export async function run(args: readonly string[], io: Io = processIo): Promise<number> {
