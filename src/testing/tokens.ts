@@ -86,6 +86,12 @@ async function written({ wanted, kind, own }: Writing, acceptance: TokenAcceptan
   })
 }
 
+/** Extended key usages of a kind that is named, and else such as the profile takes. */
+function usagesOf({ kind }: WholeToken, acceptance: TokenAcceptance): readonly string[] {
+  if (kind === 'client' || kind === 'server') return [`${kind}_auth`]
+  return acceptance.extendedKeyUsage ?? ['client_auth', 'server_auth']
+}
+
 const BY_CODEC = new Set(['san_uri', 'san_dns', 'san_email'])
 
 /** A certificate that no codec would write: with another name, or without purpose. */
@@ -99,7 +105,7 @@ async function plainCertificate(wanted: WholeToken, acceptance: TokenAcceptance,
     publicKey: stand.parties.holder(typeof wanted.cnf === 'string' ? wanted.cnf : HOLDER).publicKey,
     subject: String(wanted.claims?.['sub'] ?? ''),
     from: acceptance.subjectFrom ?? 'san_uri',
-    usages: wanted.usages ?? acceptance.extendedKeyUsage ?? ['client_auth', 'server_auth'],
+    usages: wanted.usages ?? usagesOf(wanted, acceptance),
     notBefore: notBefore ?? stand.test.clock,
     notAfter: expiresAt ?? NO_EXPIRY,
     type: wanted.type,

@@ -52,7 +52,8 @@ export const twinTable = {
   replayed_proof: { says: 'the same DPoP proof comes again', codes: ['ERR_PROOF_REPLAYED'] },
   no_proof: {
     says: 'no proof of possession comes with it',
-    codes: ['ERR_TOKEN_UNPROVED', 'ERR_PROOF_REQUIRED'],
+    // The last where the client authenticates by certificate, which shows a key of its own.
+    codes: ['ERR_TOKEN_UNPROVED', 'ERR_PROOF_REQUIRED', 'ERR_PROOF_MISMATCH'],
   },
   foreign_proof: { says: 'the proof is by another key than the one in `cnf`', codes: ['ERR_PROOF_MISMATCH'] },
   unbound: { says: 'the token has no `cnf`, and no proof comes with it', codes: ['ERR_PROOF_REQUIRED'] },
