@@ -1,6 +1,7 @@
 import { clientMethods } from './clients/index.ts'
 import { codecs } from './codecs/index.ts'
 import type { X509Options } from './codecs/x509/index.ts'
+import type { TenantEntry } from './config/types.ts'
 import type { Catalog } from './core/catalog.ts'
 import { compileExpression } from './expressions/cel.ts'
 import { grants } from './grants/index.ts'
@@ -28,4 +29,10 @@ export const extended = (catalog: Catalog, more: Partial<Catalog>): Catalog => (
   clientMethods: [...catalog.clientMethods, ...(more.clientMethods ?? [])],
   proofMethods: [...catalog.proofMethods, ...(more.proofMethods ?? [])],
   expression: more.expression ?? catalog.expression,
+})
+
+/** How a tenant reads certificates, as its configuration says. */
+export const x509Options = ({ x509 = {} }: Pick<TenantEntry, 'x509'>): X509Options => ({
+  ...(x509.claims_extension !== undefined && { claimsExtension: x509.claims_extension }),
+  ...(x509.conforming !== undefined && { conforming: x509.conforming }),
 })

@@ -3,14 +3,14 @@ import { resolve } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { auditToFile, auditToStream } from './audit/index.ts'
-import { builtin, extended } from './catalog.ts'
+import { builtin, extended, x509Options } from './catalog.ts'
 import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
 import { listenersOf } from './config/listeners.ts'
 import { operatorSecrets } from './config/operators.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
 import { type Tracing, tracingOf } from './config/tracing.ts'
-import type { Configuration, ListenerEntry, TenantEntry } from './config/types.ts'
+import type { Configuration, ListenerEntry } from './config/types.ts'
 import type { AuditSink } from './core/audit.ts'
 import { type Carry, newCarry } from './core/carry.ts'
 import type { Catalog } from './core/catalog.ts'
@@ -416,11 +416,6 @@ function assertSameProcess(before: Configuration, next: Configuration): void {
     throw new DragomanError('ERR_PROFILE_OPTION', { detail: { file: next.file, path, expected } })
   }
 }
-
-const x509Options = ({ x509 = {} }: TenantEntry) => ({
-  ...(x509.claims_extension !== undefined && { claimsExtension: x509.claims_extension }),
-  ...(x509.conforming !== undefined && { conforming: x509.conforming }),
-})
 
 const defaultAudit = (file: string | undefined): AuditSink =>
   file === undefined ? auditToStream(process.stdout) : auditToFile(file)

@@ -7,6 +7,7 @@ import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
 import { profileCommand } from './profile/profile.ts'
 import { serveCommand } from './serve.ts'
+import { testCommand } from './test.ts'
 import { translateCommand } from './translate.ts'
 import { validateCommand } from './validate.ts'
 
@@ -17,6 +18,7 @@ const commands: readonly Command[] = [
   translateCommand,
   explainCommand,
   profileCommand,
+  testCommand,
   inspectCommand,
 ]
 

@@ -205,7 +205,8 @@ function profileFiles(
   })
 }
 
-function profilesIn(place: string, files: Files): readonly string[] {
+/** The profile files at a place: itself, or those in it when it is a folder; without `*.test.yaml`, which say what they do. */
+export function profilesIn(place: string, files: Files): readonly string[] {
   const names = files.list(place)
   if (names === undefined) return [place]
   return names

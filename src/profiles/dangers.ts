@@ -2,6 +2,7 @@ import { dangers } from '../core/profile.ts'
 import type { Path } from './problem.ts'
 import { pathText } from './problem.ts'
 import type { Report } from './report.ts'
+import { alternatives, membersOf, type Schema } from './walk.ts'
 
 /**
  * Every `danger_` option that is on, with the path where it first stands. Found by name in the whole document, so that
@@ -33,26 +34,3 @@ export function dangersIn(document: unknown, schema: object, report: Report): Re
 }
 
 const PREFIX = 'danger_'
-
-interface Schema {
-  readonly properties?: { readonly [name: string]: Schema }
-  readonly additionalProperties?: Schema | boolean
-  readonly items?: Schema
-  readonly anyOf?: readonly Schema[]
-  readonly oneOf?: readonly Schema[]
-  readonly allOf?: readonly Schema[]
-}
-
-const alternatives = (schema: Schema): readonly Schema[] => [
-  schema,
-  ...[schema.anyOf, schema.oneOf, schema.allOf].flatMap((group) => group ?? []).flatMap(alternatives),
-]
-
-const membersOf = (schemas: readonly Schema[], name: string): readonly Schema[] =>
-  schemas
-    .flatMap(({ properties = {}, additionalProperties: rest }): readonly Schema[] => {
-      const own = Object.hasOwn(properties, name) ? properties[name] : undefined
-      if (own !== undefined) return [own]
-      return typeof rest === 'object' ? [rest] : []
-    })
-    .flatMap(alternatives)

@@ -75,9 +75,10 @@ describe('every page', () => {
     'docs/howto/jwt-to-x509.md': ['yaml', 'json'],
     'docs/operations.md': ['dockerfile', 'ini', 'json record', 'yaml'],
     'docs/examples/README.md': ['ts'],
-    // A line for editors, twice.
+    // A line for editors, thrice.
     'docs/reference/configuration.md': ['yaml'],
     'docs/reference/profile.md': ['yaml'],
+    'docs/reference/test.md': ['yaml'],
   }
   it('shows nothing that is printed where nobody looks', () => {
     const followed = pages.filter((page) => blocksOf(page).some(({ language }) => language === 'sh'))

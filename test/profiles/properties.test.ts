@@ -15,7 +15,7 @@ const folder = join(import.meta.dirname, '../../profiles')
 const seeds = [
   GOOD,
   ...readdirSync(folder)
-    .filter((name) => name.endsWith('.yaml'))
+    .filter((name) => /^[^.]+\.yaml$/.test(name))
     .map((name) => readFileSync(join(folder, name), 'utf8').replaceAll(/https:\/\/(?:id|edge)\.alpha/g, 'https://id')),
 ].map((text) => parse(text.replaceAll('https://ca.alpha.example', 'https://ca.example')) as Json)
 

@@ -7,7 +7,7 @@ import { writeFolder } from '../../src/cli/dev/dev.ts'
 import { createGateway, type Gateway } from '../../src/compose.ts'
 
 const folder = join(import.meta.dirname, '../../profiles')
-const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+const files = readdirSync(folder).filter((name) => /^[^.]+\.yaml$/.test(name))
 const textOf = (file: string) => readFileSync(join(folder, file), 'utf8')
 
 let gateway: Gateway

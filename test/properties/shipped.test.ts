@@ -53,7 +53,7 @@ interface File {
 }
 
 const shipped: readonly Shipped[] = readdirSync(folder)
-  .filter((file) => file.endsWith('.yaml'))
+  .filter((file) => /^[^.]+\.yaml$/.test(file))
   .map((file) => {
     const { name, accept, stages, must_keep: mustKeep = [] } = parse(readFileSync(join(folder, file), 'utf8')) as File
     const validity = stages.flatMap((stage) => stage['validity'] ?? [])

@@ -21,7 +21,7 @@ export const read = (page: string): string => readFileSync(join(root, page), 'ut
 
 /** The profiles that ship, by name. */
 export const shipped: readonly string[] = readdirSync(join(root, 'profiles'))
-  .filter((name) => name.endsWith('.yaml'))
+  .filter((name) => /^[^.]+\.yaml$/.test(name))
   .map((name) => name.replace('.yaml', ''))
 
 /** A fenced block. */

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const run = promisify(execFile)
 const launcher = join(import.meta.dirname, '../../bin/dragoman.mjs')
 const profiles = readdirSync(join(import.meta.dirname, '../../profiles'))
-  .filter((name) => name.endsWith('.yaml'))
+  .filter((name) => /^[^.]+\.yaml$/.test(name))
   .map((name) => name.replace('.yaml', ''))
 
 let folder: string

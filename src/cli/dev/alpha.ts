@@ -1,12 +1,14 @@
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { Codec } from '../../core/codec.ts'
 import type { Signer } from '../../core/keys.ts'
-import type { Confirmation, Draft, Rendering, Validity } from '../../core/token.ts'
 import { type Claims, map } from '../../core/value.ts'
+import { issue, type Wanted } from '../../testing/issue.ts'
 import { buildCsr } from '../../wire/csr.ts'
 import { publicKey } from '../../wire/jwk.ts'
 import { pem } from '../../wire/pem.ts'
 import { BACKDATED, jwks, LIFETIME, newAuthority, newKey, privatePem } from './keys.ts'
+
+export { issue, type Wanted }
 
 /** What domain alpha hands out: sample tokens, and what beta must know to believe them. */
 export interface Alpha {
@@ -85,43 +87,4 @@ export async function alphaDomain(codecs: readonly Codec[], audience: string, no
       ['tls.key', privatePem(tlsKey)],
     ]),
   }
-}
-
-/** A token to be issued in somebody's name. */
-export interface Wanted {
-  readonly format: string
-  readonly kind?: string
-  readonly issuer: string
-  readonly signer: Signer
-  readonly claims: Claims
-  readonly validity: Validity
-  readonly confirmation?: Confirmation
-  readonly options?: Claims
-  readonly now: number
-}
-
-/** Issues one token with the codecs' own writers, without a profile: what any other issuer would do. */
-export async function issue(codecs: readonly Codec[], wanted: Wanted): Promise<string> {
-  const codec = codecs.find(({ format }) => format === wanted.format)
-  if (!codec) throw new TypeError(`no codec for ${wanted.format}`)
-  const rendering: Rendering = {
-    format: wanted.format,
-    kind: wanted.kind,
-    options: wanted.options ?? map(),
-    key: undefined,
-    algorithm: wanted.signer.algorithm.name,
-    header: map(),
-    kid: true,
-    tokenType: undefined,
-  }
-  const draft: Draft = {
-    claims: wanted.claims,
-    validity: wanted.validity,
-    confirmation: wanted.confirmation,
-    embedded: [],
-    notes: [],
-  }
-  const { issuer, now, signer } = wanted
-  const layout = codec.prepare(rendering).lay(draft, { issuer, now, id: randomBytes(16), signer })
-  return layout.finish(await signer.sign(layout.toBeSigned)).raw
 }
