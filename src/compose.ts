@@ -6,9 +6,11 @@ import { builtin, extended } from './catalog.ts'
 import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
 import { listenersOf } from './config/listeners.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
+import { listenerKeysOf, modeOf } from './config/secret-files.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
 import { type Tracing, tracingOf } from './config/tracing.ts'
 import type { Configuration, ListenerEntry, TenantEntry } from './config/types.ts'
+import { readableOf } from './config/warnings.ts'
 import type { AuditSink } from './core/audit.ts'
 import { type Carry, newCarry } from './core/carry.ts'
 import type { Catalog } from './core/catalog.ts'
@@ -204,7 +206,8 @@ export async function createGateway(
     },
     get warnings() {
       const { tenants, configuration: now } = current
-      return [...tenants.flatMap(({ warnings }) => warnings), ...plainListeners(now.listeners)]
+      const keys = readableOf(listenerKeysOf(now.listeners), (name) => modeOf(resolve(dirname(now.file), name)))
+      return [...tenants.flatMap(({ warnings }) => warnings), ...keys, ...plainListeners(now.listeners)]
     },
     get http() {
       return current.http

@@ -4,11 +4,20 @@ import { describeFailure } from './describe.ts'
 import { devCommand } from './dev/dev.ts'
 import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
+import { lintCommand } from './lint.ts'
 import { serveCommand } from './serve.ts'
 import { translateCommand } from './translate.ts'
 import { validateCommand } from './validate.ts'
 
-const commands: readonly Command[] = [devCommand, serveCommand, validateCommand, translateCommand, inspectCommand]
+/** Every command, in the order of the overview. */
+const commands: readonly Command[] = [
+  devCommand,
+  serveCommand,
+  validateCommand,
+  translateCommand,
+  inspectCommand,
+  lintCommand,
+]
 
 /** Runs one command line and resolves with its exit code. */
 export async function run(args: readonly string[], io: Io = processIo): Promise<number> {

@@ -65,5 +65,5 @@ export function configurationOf({ file, text }: SourceFile, check: Check = confi
   const all: readonly TenantEntry[] = tenants ?? [{ name: 'default', ...plain }]
   const reportFor = (tenant: TenantEntry): Report =>
     reportOn(source, tenants === undefined ? [] : ['tenants', all.indexOf(tenant)])
-  return { file, listeners, ...(tracing && { tracing }), tenants: all, reportFor }
+  return { file, listeners, ...(tracing && { tracing }), tenants: all, reportFor, source }
 }

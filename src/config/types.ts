@@ -1,6 +1,7 @@
 import type { Value } from '../core/value.ts'
 import type { KeyEntry } from '../keys/index.ts'
 import type { Report } from '../profiles/report.ts'
+import type { Source } from '../profiles/source.ts'
 import type { FetchEntry, IssuerEntry } from '../trust/index.ts'
 
 /** The configuration, checked and with paths still as written. */
@@ -13,6 +14,8 @@ export interface Configuration {
   readonly tenants: readonly TenantEntry[]
   /** Gathers what is wrong with a tenant, with its place in the file. Absent: it was not read from one. */
   readonly reportFor?: (tenant: TenantEntry) => Report
+  /** The document, with the place of each of its members. Absent: it was not read from a file. */
+  readonly source?: Source
 }
 
 export interface TracingEntry {
