@@ -43,6 +43,10 @@ export interface Reading {
 }
 
 const catalog = builtin()
+
+/** The check of profiles; takes some 30 milliseconds to make, so that who reads twice keeps it. */
+export const analysisCheck = (): Check => profileCheck(catalog)
+
 /** Stands for the gateway's own issuer where there is no configuration. */
 export const NO_ISSUER = 'https://this-gateway.invalid'
 // Longer than any profile's ceiling, so that the key never is what limits a lifetime.
@@ -55,8 +59,7 @@ const KEY_LIFETIME = 400 * 86_400
  *
  * @throws {@link DragomanError} `ERR_PROFILE_*`, with the place of all that is wrong
  */
-export async function readForAnalysis(place: string): Promise<Reading> {
-  const check = profileCheck(catalog)
+export async function readForAnalysis(place: string, check: Check = analysisCheck()): Promise<Reading> {
   if (statSync(place, { throwIfNoEntry: false })?.isDirectory() === true) {
     return { configuration: undefined, source: undefined, tenants: [await alone(filesIn(place), check)] }
   }

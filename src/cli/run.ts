@@ -2,6 +2,7 @@ import { DragomanError } from '../core/errors.ts'
 import { version } from '../version.ts'
 import { describeFailure } from './describe.ts'
 import { devCommand } from './dev/dev.ts'
+import { diffCommand } from './diff.ts'
 import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
 import { lintCommand } from './lint.ts'
@@ -17,6 +18,7 @@ const commands: readonly Command[] = [
   translateCommand,
   inspectCommand,
   lintCommand,
+  diffCommand,
 ]
 
 /** Runs one command line and resolves with its exit code. */
