@@ -6,6 +6,7 @@ import { builtin } from '../src/catalog.ts'
 import { configurationSchema } from '../src/config/schema.ts'
 import { errors } from '../src/core/errors.ts'
 import { profileSchema } from '../src/profiles/schema.ts'
+import { cliPage } from './cli-page.ts'
 import { lintPage } from './lint-page.ts'
 
 const root = join(import.meta.dirname)
@@ -199,6 +200,7 @@ const pages = new Map<string, string>([
   ['reference/configuration.md', configurationPage()],
   ['errors.md', errorsPage()],
   ['reference/lint.md', page('Lint', lintPage())],
+  ['reference/cli.md', page('Commands', cliPage())],
 ])
 
 const check = process.argv.includes('--check')

@@ -35,6 +35,8 @@ export interface IssuerStatus {
   readonly issuer: string
   readonly ready: boolean
   readonly keys: number
+  /** The keys themselves. */
+  readonly published: readonly VerificationKey[]
   /** Seconds since the epoch; `undefined`: nothing is fetched for this issuer. */
   readonly fetchedAt?: number | undefined
   readonly nextRefresh?: number | undefined
@@ -128,7 +130,8 @@ function load(entry: IssuerEntry, tools: TrustTools): Loaded {
       trustDomain: entry.trust_domain,
       has: { keys: remote !== undefined || keys.length > 0, certificates: authorities.anchors.length > 0 },
     }),
-    status: () => (remote ? { issuer, ...remote.status() } : { issuer, ready: true, keys: keys.length }),
+    status: () =>
+      remote ? { issuer, ...remote.status() } : { issuer, ready: true, keys: keys.length, published: keys },
   }
 }
 
