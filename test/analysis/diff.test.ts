@@ -203,6 +203,21 @@ describe('of two profiles it is said who can get what by the second', () => {
     expect(await sentences(now, old)).toEqual([])
   })
 
+  it('the same in another way is told with the way', async () => {
+    expect(
+      await compared(
+        [],
+        [
+          ['  targets:', '  actor: { format: jwt, issuers: [https://id.example] }\n  targets:'],
+          ['  - context:', '  - embedding: { act: { from: actor_token } }\n  - context:'],
+        ],
+      ),
+    ).toEqual([
+      'gained client orders can now get tokens for https://a.example, jwt for jwt with an actor token (jwt), under profile p (new/p.yaml:3)',
+      'lost client orders can no longer get tokens for https://a.example, jwt for jwt, under profile p (old/p.yaml:3)',
+    ])
+  })
+
   it('a request that goes to another profile is compared with what it got', async () => {
     const [old, now] = [join(folder, 'three'), join(folder, 'four')]
     for (const place of [old, now]) mkdirSync(place)
@@ -299,6 +314,36 @@ describe('of two configurations', () => {
     const said = await configured([['client_secret_file: not-at-hand', secret]])
     expect(said).toHaveLength(1)
     expect(said.join()).not.toContain('canary')
+  })
+
+  it('tells of each value that is another, but of what nobody can have', async () => {
+    const base = `${CONFIGURATION.replace('[ES256]', '[ES256, ES384]\n    fetch: { stale_limit: 60, timeout: 3 }')}dpop_nonce: true
+clock_skew: 20
+limits: { body_bytes: 4096 }
+replay: { capacity: 10 }
+x509: { conforming: false }
+listeners: [{ port: 8080 }]
+`
+    const place = (side: string) => join(folder, side, 'dragoman.yaml')
+    for (const side of ['old', 'new']) writeFileSync(join(folder, side, 'p.yaml'), PROFILE)
+    writeFileSync(place('old'), base)
+    const check = analysisCheck()
+    let tried = 0
+    for (const [path, changed] of mutations(parse(base))) {
+      // No profile takes tokens of it, and no profile names it.
+      if (/^issuers\.1 gone|^clients\.1 gone|^issuers\.1\.issuer|^clients\.1\.client_id/.test(path)) continue
+      writeFileSync(place('new'), stringify(changed))
+      let changes: Awaited<ReturnType<typeof diff>>
+      try {
+        changes = await diff(place('old'), place('new'), check)
+      } catch (error) {
+        expect(error, path).toBeInstanceOf(DragomanError)
+        continue
+      }
+      tried += 1
+      expect(changes.length, path).toBeGreaterThan(0)
+    }
+    expect(tried).toBeGreaterThan(20)
   })
 
   it('cannot be compared with a profile', async () => {

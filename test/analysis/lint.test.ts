@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lint } from '../../src/analysis/lint.ts'
@@ -44,11 +45,20 @@ describe('a bad profile', () => {
 describe('a bad configuration', () => {
   it.each(configurations)('%s: each finding is found, at its line, in it and in its profiles', async (name) => {
     const text = readFileSync(join(bad, name), 'utf8')
-    const [, list = ''] = /^profiles: \[?(.*?)\]?$/m.exec(text) ?? []
-    const files = [name, ...list.split(', ')]
+    const lists = [...text.matchAll(/^ *profiles: \[?(.*?)\]?$/gm)].map(([, list = '']) => list.split(', '))
+    const files = [name, ...lists.flat()]
     const wanted = files.flatMap((file) => expected(file))
     expect(wanted.length).toBeGreaterThan(0)
     expect((await found(name)).toSorted()).toEqual([...wanted].sort())
+  })
+
+  it('shows no secret of what cannot be read', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dragoman-lint-'))
+    writeFileSync(join(folder, 'dragoman.yaml'), 'keys: [{ d: canary-1, priv: canary-2\nclient_secret: canary-3 \n')
+    const { findings } = await lint([join(folder, 'dragoman.yaml')], surroundings)
+    rmSync(folder, { recursive: true })
+    expect(findings.map(({ rule }) => rule.name)).toContain('cannot-load')
+    expect(JSON.stringify(findings)).not.toContain('canary')
   })
 
   it('shows no secret in what is found', async () => {

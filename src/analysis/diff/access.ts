@@ -47,8 +47,8 @@ export function accessChanges(before: ReadTenant | undefined, now: ReadTenant | 
   const known = new Set([...pairs.values()].map((pair) => pair.now))
   return {
     changes: [
-      ...told(gained, (who, what) => `${who} can now get tokens ${what}`, 'gained', later),
-      ...told(lost, (who, what) => `${who} can no longer get tokens ${what}`, 'lost', old),
+      ...told(gained, (who, what) => `${who} can now get tokens ${what}`, 'gained', later, old),
+      ...told(lost, (who, what) => `${who} can no longer get tokens ${what}`, 'lost', old, later),
     ],
     pairs: [...pairs.values()],
     fresh: (now?.profiles ?? []).filter((one) => !known.has(one)),
@@ -101,7 +101,9 @@ function told(
   words: Words,
   direction: 'gained' | 'lost',
   all: ReadonlyMap<string, Access>,
+  others: ReadonlyMap<string, Access>,
 ): readonly Change[] {
+  const elsewhere = new Set([...others.values()].map(({ client, target }) => JSON.stringify([client, target])))
   return [...Map.groupBy(accesses, ({ one }) => one)].flatMap(([one, own]) => {
     const byClient = [...Map.groupBy(own, ({ client }) => client)]
     // Those who gain the same are told together.
@@ -112,7 +114,10 @@ function told(
       const whole = some.length === [...all.values()].filter((a) => a.one === one && a.client === client).length
       const path = whole && client !== undefined ? clientPath(one, client) : targetPath(one, some[0]?.target)
       const { file, line } = changeAt(one.source, path, direction, '')
-      const says = `${words(joined(who), targetWords(some))} under profile ${one.profile.name} (${file}:${line})`
+      // Where the same can be had in another way, the way is what differs.
+      const another = some.some(({ target }) => elsewhere.has(JSON.stringify([client, target])))
+      const what = `${targetWords(some)}${another ? kindWords(one) : ''}`
+      const says = `${words(joined(who), what)} under profile ${one.profile.name} (${file}:${line})`
       return changeAt(one.source, path, direction, says)
     })
   })
@@ -133,6 +138,11 @@ function targetWords(accesses: readonly Access[]): string {
     ),
   ]
   return `for ${list(parts)}`
+}
+
+function kindWords({ profile: { accepts, rendering } }: ReadProfile): string {
+  const actor = accepts.actor === undefined ? '' : ` with an actor token (${accepts.actor.format})`
+  return `, ${rendering.format} for ${accepts.subject.format}${actor},`
 }
 
 const clientPath = ({ document }: ReadProfile, client: string) => [

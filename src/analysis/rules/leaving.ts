@@ -1,3 +1,4 @@
+import type { IssuerEntry } from '../../trust/index.ts'
 import type { Hit, LintRule, Surroundings } from '../finding.ts'
 import { membersOf, type Reading, type ReadProfile, type ReadTenant } from '../reading.ts'
 import { entriesNamed, profilesIn, takenBy } from '../roles.ts'
@@ -37,8 +38,12 @@ export const leavingRules: readonly LintRule[] = [
     finds: 'An actor of an internal trust domain is named to a target outside.',
     why: 'The call chain of the inside is told with each token, workload by workload.',
     cure: 'Take the actor from a token that names it as the outside knows it, or leave `act` to `client`.',
-    look: (reading, surroundings) =>
-      leaving(reading, surroundings, 'actor', namesActor, 'who acts is told as the inside calls it'),
+    look: (reading, surroundings) => [
+      ...leaving(reading, surroundings, 'actor', namesActor, 'who acts is told as the inside calls it'),
+      ...leaving(reading, surroundings, 'subject', carriesHistory, 'who acted is told as the inside calls it').filter(
+        ({ issuer }) => issuer?.history === true,
+      ),
+    ],
   },
 ]
 
@@ -73,7 +78,7 @@ function leaving(
   role: 'subject' | 'actor',
   tells: (one: ReadProfile) => boolean,
   says: string,
-): readonly Hit[] {
+): readonly (Hit & { readonly issuer: IssuerEntry | undefined })[] {
   return profilesIn(reading).flatMap((one) => {
     const outside = targetsOf(one).find((target) => {
       const host = hostOf(target)
@@ -83,10 +88,15 @@ function leaving(
     return takenBy(one)
       .filter((taken) => taken.role === role)
       .flatMap(({ accepts, path }) =>
-        accepts.issuers.flatMap((issuer, at): readonly Hit[] => {
+        accepts.issuers.flatMap((issuer, at) => {
           const inside = domainsOf(issuer, one.tenant).find((domain) => isInside(domain, surroundings))
           if (inside === undefined) return []
-          return [{ source: one.source, path: [...path, 'issuers', at], says: `${says}: from ${inside} to ${outside}` }]
+          const hit = {
+            source: one.source,
+            path: [...path, 'issuers', at],
+            says: `${says}: from ${inside} to ${outside}`,
+          }
+          return [{ ...hit, issuer: one.tenant.entry?.issuers?.find((trusted) => trusted.issuer === issuer) }]
         }),
       )
   })
@@ -122,6 +132,9 @@ const replacesSubject = (one: ReadProfile): boolean =>
       options['claim'] !== 'sub' &&
       !/\b(?:subject|claims)\.sub\b/.test(JSON.stringify([options['template'], options['spiffe'], options['cel']])),
   )
+
+/** The history of the subject token goes along by itself. */
+const carriesHistory = ({ profile }: ReadProfile): boolean => !profile.dangers.has('danger_drop_act')
 
 const namesActor = (one: ReadProfile): boolean =>
   entriesNamed(one, 'subject').some(({ options }) => options['actor'] === 'actor_token') ||
