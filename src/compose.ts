@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { auditToFile, auditToStream } from './audit/index.ts'
@@ -6,7 +6,7 @@ import { builtin, extended } from './catalog.ts'
 import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
 import { listenersOf } from './config/listeners.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
-import { listenerKeysOf, modeOf } from './config/secret-files.ts'
+import { modeOf, processSecretsOf } from './config/secret-files.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
 import { type Tracing, tracingOf } from './config/tracing.ts'
 import type { Configuration, ListenerEntry, TenantEntry } from './config/types.ts'
@@ -206,7 +206,7 @@ export async function createGateway(
     },
     get warnings() {
       const { tenants, configuration: now } = current
-      const keys = readableOf(listenerKeysOf(now.listeners), (name) => modeOf(resolve(dirname(now.file), name)))
+      const keys = readableOf(processSecretsOf(now), (name) => modeOf(resolve(dirname(now.file), name)))
       return [...tenants.flatMap(({ warnings }) => warnings), ...keys, ...plainListeners(now.listeners)]
     },
     get http() {

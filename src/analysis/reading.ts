@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { builtin } from '../catalog.ts'
+import { onDisk } from '../config/files.ts'
 import { configurationOf } from '../config/read.ts'
-import { profileFiles } from '../config/tenant.ts'
+import { profileFiles, profilesIn } from '../config/tenant.ts'
 import type { Configuration, TenantEntry } from '../config/types.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { KeyStore } from '../core/keys.ts'
@@ -92,13 +93,11 @@ function readText(file: string): SourceFile {
 }
 
 function filesIn(folder: string): readonly SourceFile[] {
-  const names = readdirSync(folder).filter((name) => /\.ya?ml$/.test(name) && !/\.test\.ya?ml$/.test(name))
-  if (names.length === 0) {
-    throw new DragomanError('ERR_PROFILE_OPTION', {
-      detail: { file: folder, expected: 'a folder with at least one profile' },
-    })
-  }
-  return names.sort().map((name) => readText(join(folder, name)))
+  const files = profilesIn(folder, onDisk)
+  if (files.length > 0) return files.map(readText)
+  throw new DragomanError('ERR_PROFILE_OPTION', {
+    detail: { file: folder, expected: 'a folder with at least one profile' },
+  })
 }
 
 async function tenantOf(
@@ -109,7 +108,7 @@ async function tenantOf(
 ): Promise<ReadTenant> {
   const { issuer, clock_skew: clockSkew = 30, issuers = [], clients = [], secrets = [] } = entry
   const report = configuration.reportFor?.(entry) ?? reportOn(undefined)
-  const files = profileFiles(entry.profiles, dirname(configuration.file), report)
+  const files = profileFiles(entry.profiles, dirname(configuration.file), onDisk, report)
   report.settle()
   const names = secrets.map(({ name }) => name)
   const environment = {

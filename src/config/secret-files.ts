@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import process from 'node:process'
 import type { Path } from '../profiles/problem.ts'
-import type { ListenerEntry, TenantEntry } from './types.ts'
+import type { Configuration, TenantEntry } from './types.ts'
 
 /** A file that only its owner should be able to read, and where the configuration names it. */
 export interface SecretFile {
@@ -30,13 +30,20 @@ export const secretFilesOf = ({
   ),
 ]
 
-/** The same for the private keys of listeners. */
-export const listenerKeysOf = (listeners: readonly ListenerEntry[]): readonly SecretFile[] =>
-  listeners.flatMap(({ tls, port }, index) =>
+/** The same for what belongs to the process: private keys of listeners, header fields with which spans are sent. */
+export const processSecretsOf = ({
+  listeners,
+  tracing,
+}: Pick<Configuration, 'listeners' | 'tracing'>): readonly SecretFile[] => [
+  ...listeners.flatMap(({ tls, port }, index) =>
     tls === undefined
       ? []
       : [{ file: tls.key, holds: `key of the listener on port ${port}`, path: ['listeners', index, 'tls', 'key'] }],
-  )
+  ),
+  ...(tracing?.headers_file === undefined
+    ? []
+    : [{ file: tracing.headers_file, holds: 'header fields for tracing', path: ['tracing', 'headers_file'] }]),
+]
 
 const GROUP_AND_OTHERS = 0o077
 

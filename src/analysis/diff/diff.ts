@@ -17,7 +17,7 @@ export async function diff(before: string, now: string, check = analysisCheck())
   const [old, later] = [await readForAnalysis(before, check), await readForAnalysis(now, check)]
   assertComparable(old.tenants, later.tenants)
   const changes = tenantPairs(old, later).flatMap(([was, is]) => tenantChanges(was, is, old.source, later.source))
-  return [...changes, ...listenerChanges(old, later)]
+  return [...changes, ...processChanges(old, later)]
 }
 
 type Side = ReadTenant | undefined
@@ -100,8 +100,14 @@ const freshDangers = (one: ReadProfile): readonly Change[] => {
   return compareFacts(nothing, { source: one.source, facts }, ` under profile ${one.profile.name}`)
 }
 
-function listenerChanges(old: Reading, later: Reading): readonly Change[] {
-  const [was, is] = [old.configuration?.listeners, later.configuration?.listeners]
-  if (later.source === undefined || JSON.stringify(was) === JSON.stringify(is)) return []
-  return [changeAt(later.source, ['listeners'], 'both', 'the gateway listens elsewhere, or otherwise')]
+function processChanges(old: Reading, later: Reading): readonly Change[] {
+  const { source } = later
+  const differ = (member: 'listeners' | 'tracing') =>
+    JSON.stringify(old.configuration?.[member]) !== JSON.stringify(later.configuration?.[member])
+  return [
+    ...(source && differ('listeners')
+      ? [changeAt(source, ['listeners'], 'both', 'the gateway listens elsewhere, or otherwise')]
+      : []),
+    ...(source && differ('tracing') ? [changeAt(source, ['tracing'], 'other', 'spans are sent elsewhere')] : []),
+  ]
 }

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { listenerKeysOf, modeFault, secretFilesOf } from '../../config/secret-files.ts'
+import { modeFault, processSecretsOf, secretFilesOf } from '../../config/secret-files.ts'
 import type { Hit, LintRule, Surroundings } from '../finding.ts'
 import type { Reading } from '../reading.ts'
 
@@ -54,7 +54,7 @@ function readable({ configuration, source, tenants }: Reading, { mode }: Surroun
   if (configuration === undefined || source === undefined) return []
   const folder = dirname(resolve(configuration.file))
   const files = [
-    ...listenerKeysOf(configuration.listeners),
+    ...processSecretsOf(configuration),
     ...tenants.flatMap(({ entry, base }) =>
       secretFilesOf(entry ?? {}).map((one) => ({ ...one, path: [...base, ...one.path] })),
     ),

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { listenerKeysOf, modeFault, modeOf, type SecretFile, secretFilesOf } from '../../config/secret-files.ts'
+import { modeFault, modeOf, processSecretsOf, type SecretFile, secretFilesOf } from '../../config/secret-files.ts'
 import type { Configuration } from '../../config/types.ts'
 import { DragomanError } from '../../core/errors.ts'
 import { type Certificate, NO_EXPIRY, parseCertificate } from '../../wire/certificate.ts'
@@ -13,9 +13,10 @@ import { type Checked, not, ok } from './finding.ts'
 const NEAR_END = 30
 
 /** Files with keys and secrets, and those that are written. */
-export function fileChecks({ file, listeners, tenants }: Configuration): readonly Checked[] {
+export function fileChecks(configuration: Configuration): readonly Checked[] {
+  const { file, tenants } = configuration
   const folder = dirname(resolve(file))
-  const secrets = [...listenerKeysOf(listeners), ...tenants.flatMap(secretFilesOf)]
+  const secrets = [...processSecretsOf(configuration), ...tenants.flatMap(secretFilesOf)]
   const audits = tenants.flatMap(({ audit }) => audit?.file ?? [])
   return [
     ...secrets.map((one) => secretCheck(one, resolve(folder, one.file))),
