@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { auditToFile, auditToStream } from './audit/index.ts'
@@ -8,9 +8,11 @@ import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './
 import { listenersOf } from './config/listeners.ts'
 import { operatorSecrets } from './config/operators.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
+import { modeOf, processSecretsOf } from './config/secret-files.ts'
 import { createTenant, type Tenant } from './config/tenant.ts'
 import { type Tracing, tracingOf } from './config/tracing.ts'
 import type { Configuration, ListenerEntry } from './config/types.ts'
+import { readableOf } from './config/warnings.ts'
 import type { AuditSink } from './core/audit.ts'
 import { type Carry, newCarry } from './core/carry.ts'
 import type { Catalog } from './core/catalog.ts'
@@ -214,7 +216,8 @@ export async function createGateway(
     },
     get warnings() {
       const { tenants, configuration: now } = current
-      return [...tenants.flatMap(({ warnings }) => warnings), ...plainListeners(now.listeners)]
+      const keys = readableOf(processSecretsOf(now), (name) => modeOf(resolve(dirname(now.file), name)))
+      return [...tenants.flatMap(({ warnings }) => warnings), ...keys, ...plainListeners(now.listeners)]
     },
     get http() {
       return current.http

@@ -42,5 +42,7 @@ export interface Command {
   readonly usage: string
   readonly example: string
   readonly options: readonly (readonly [string, string])[]
+  /** What may stand first behind its name, where that is one of a few words. */
+  readonly words?: readonly string[]
   run(args: readonly string[], io: Io): Promise<number>
 }

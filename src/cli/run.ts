@@ -1,25 +1,38 @@
 import { DragomanError } from '../core/errors.ts'
 import { version } from '../version.ts'
+import { completionCommand } from './completion.ts'
 import { describeFailure } from './describe.ts'
 import { devCommand } from './dev/dev.ts'
+import { diffCommand } from './diff.ts'
+import { doctorCommand } from './doctor/doctor.ts'
 import { explainCommand } from './explain/explain.ts'
 import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
+import { issuersCommand } from './issuers.ts'
+import { keysCommand } from './keys.ts'
+import { lintCommand } from './lint.ts'
 import { profileCommand } from './profile/profile.ts'
 import { serveCommand } from './serve.ts'
 import { testCommand } from './test.ts'
 import { translateCommand } from './translate.ts'
 import { validateCommand } from './validate.ts'
 
-const commands: readonly Command[] = [
+/** Every command, in the order of the overview. */
+export const commands: readonly Command[] = [
   devCommand,
   serveCommand,
   validateCommand,
   translateCommand,
   explainCommand,
+  inspectCommand,
   profileCommand,
   testCommand,
-  inspectCommand,
+  lintCommand,
+  diffCommand,
+  issuersCommand,
+  keysCommand,
+  doctorCommand,
+  completionCommand(() => commands),
 ]
 
 /** Runs one command line and resolves with its exit code. */
@@ -50,8 +63,16 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
       return exit.usage
     }
     io.error(`dragoman ${name}: ${describeFailure(error)}\n`)
-    return error instanceof DragomanError && !error.code.endsWith('_UNAVAILABLE') ? exit.refused : exit.outside
+    return exitOf(error)
   }
+}
+
+/** What is outside: an issuer, a store, a port, a file that the command line names. */
+function exitOf(error: unknown): number {
+  if (!(error instanceof DragomanError) || error.code.endsWith('_UNAVAILABLE')) return exit.outside
+  const { cause } = error
+  const system = cause instanceof Error && 'syscall' in cause && error.detail['problems'] === undefined
+  return system ? exit.outside : exit.refused
 }
 
 const isArgumentError = (error: unknown): error is Error =>

@@ -27,7 +27,7 @@ export function listenersOf(
       try {
         return files.read(resolve(folder, name)).toString('utf8')
       } catch (cause) {
-        throw refuse(`listeners[${index}].tls.${member}`, 'a file that can be read', cause)
+        throw refuse(`listeners[${index}].tls.${member}`, `a file that can be read: ${name}`, cause)
       }
     }
     if (tls === undefined) return place

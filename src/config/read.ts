@@ -71,5 +71,5 @@ export function configurationOf({ file, text }: SourceFile, check: Check = confi
   const origin = source.origin()
   const placesFor = (tenant: TenantEntry) =>
     placesOf(origin, tenant, tenants === undefined ? '' : `tenants[${all.indexOf(tenant)}]`)
-  return { file, listeners, ...(tracing && { tracing }), tenants: all, reportFor, placesFor }
+  return { file, listeners, ...(tracing && { tracing }), tenants: all, reportFor, placesFor, source }
 }

@@ -19,6 +19,7 @@ import { verifiedStore } from '../stores/verified.ts'
 import { createTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
 import { loadClients } from './clients.ts'
 import { type Files, onDisk } from './files.ts'
+import { modeOf } from './secret-files.ts'
 import { loadSecrets } from './secrets.ts'
 import type { Configuration, TenantEntry } from './types.ts'
 import { warningsOf } from './warnings.ts'
@@ -146,7 +147,7 @@ export async function createTenant(
       observer: tools.observer,
       audit: tools.audit(file === undefined ? undefined : resolve(folder, file)),
     },
-    warnings: warningsOf(entry, profiles.all, configuration.listeners),
+    warnings: warningsOf(entry, profiles.all, configuration.listeners, (name) => modeOf(resolve(folder, name))),
     limits: {
       bytes: entry.limits?.body_bytes ?? 65_536,
       parameters: entry.limits?.parameters ?? 64,
@@ -178,7 +179,7 @@ const named =
  * The profile files of a tenant, in the order of their names, called as `folder` is. A folder that is missing or empty, or
  * a file that cannot be read, refuses: it never means "allow".
  */
-function profileFiles(
+export function profileFiles(
   places: string | readonly string[],
   folder: string,
   files: Files,

@@ -2,6 +2,7 @@ import type { Value } from '../core/value.ts'
 import type { ConfigurationPlaces } from '../explain/found.ts'
 import type { KeyEntry } from '../keys/index.ts'
 import type { Report } from '../profiles/report.ts'
+import type { Source } from '../profiles/source.ts'
 import type { FetchEntry, IssuerEntry } from '../trust/index.ts'
 
 /** The configuration, checked and with paths still as written. */
@@ -16,6 +17,8 @@ export interface Configuration {
   readonly reportFor?: (tenant: TenantEntry) => Report
   /** Where the entries of a tenant stand, for what is said of them later. Absent: it was not read from a file. */
   readonly placesFor?: (tenant: TenantEntry) => ConfigurationPlaces
+  /** The document, with the place of each of its members. Absent: it was not read from a file. */
+  readonly source?: Source
 }
 
 export interface TracingEntry {

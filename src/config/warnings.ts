@@ -1,15 +1,17 @@
 import { type Danger, dangers, type Profile } from '../core/profile.ts'
 import { TOKEN_EXCHANGE, tokenTypes } from '../core/types.ts'
+import { modeFault, type SecretFile, secretFilesOf } from './secret-files.ts'
 import type { ClientEntry, ListenerEntry, TenantEntry } from './types.ts'
 
 /**
  * What an operator should know of a tenant before it starts, a sentence each: what is legal and gives something up. First
- * of all every `danger_` option. Does NOT speak of listeners as such.
+ * of all every `danger_` option. `mode`: the permission bits of a file that it names. Does NOT speak of listeners as such.
  */
 export function warningsOf(
   entry: TenantEntry,
   profiles: readonly Profile[],
   listeners: readonly ListenerEntry[],
+  mode: (file: string) => number | undefined,
 ): readonly string[] {
   const { clients = [], secrets = [], issuers = [] } = entry
   return [
@@ -22,9 +24,20 @@ export function warningsOf(
     ...secrets
       .filter(({ value }) => value !== undefined)
       .map(({ name }) => `the secret ${name} stands in the configuration`),
+    ...readableOf(secretFilesOf(entry), mode),
     ...(entry.x509?.conforming === false ? ['x509: certificates that RFC 5280 does not allow are taken'] : []),
   ]
 }
+
+/** Files with keys or secrets that others than their owner can read. */
+export const readableOf = (
+  files: readonly SecretFile[],
+  mode: (file: string) => number | undefined,
+): readonly string[] =>
+  files.flatMap(({ file, holds }) => {
+    const fault = modeFault(mode(file))
+    return fault === undefined ? [] : [`${holds}: ${file}: ${fault}`]
+  })
 
 function ofProfile({ name, dangers: on, accepts }: Profile): readonly string[] {
   const tokens = [accepts.subject, ...(accepts.actor ? [accepts.actor] : [])]

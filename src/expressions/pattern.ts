@@ -42,6 +42,34 @@ export function compilePattern(source: string): (text: string) => boolean {
   }
 }
 
+/** What a pattern that can be compiled leaves open. */
+export interface PatternFacts {
+  /** Every text that it finds begins where the pattern does, and ends there. */
+  readonly start: boolean
+  readonly end: boolean
+  /** Where dots stand between letters or digits, as in a host name: they stand for any character. */
+  readonly dots: readonly number[]
+}
+
+/** Describes a pattern. @throws {@link PatternError} */
+export function describePattern(source: string): PatternFacts {
+  const tree = readChoice({ characters: Array.from(source), at: 0 })
+  // Inside a class a dot is a dot.
+  const outside = source.replace(/\\.|\[\^?\]?(?:\\.|[^\]\\])*\]/g, (part) => ' '.repeat(part.length))
+  const dots = [...outside.matchAll(/(?<=[A-Za-z0-9])\.(?=[A-Za-z0-9])/g)].map(({ index }) => index)
+  return { start: isAnchored(tree, 'start'), end: isAnchored(tree, 'end'), dots }
+}
+
+/** Whether each way through the pattern has the assertion at its edge. */
+function isAnchored(node: Node | undefined, assertion: 'start' | 'end'): boolean {
+  if (node === undefined) return false
+  if (node.kind === 'choice') return node.branches.every((branch) => isAnchored(branch, assertion))
+  if (node.kind === 'sequence') {
+    return isAnchored(assertion === 'start' ? node.items[0] : node.items.at(-1), assertion)
+  }
+  return isAssertion(node, assertion)
+}
+
 interface Reader {
   readonly characters: readonly string[]
   at: number

@@ -28,6 +28,8 @@ export interface Source extends SourceFile {
   origin(): Origin
   /** The error for these problems, all in one, in the order of the file. */
   refuse(problems: readonly Problem[]): DragomanError
+  /** Where a problem is, with its line and a caret: for what is no refusal. */
+  place(problem: Problem): PlacedProblem
 }
 
 export interface SourceOptions {
@@ -80,43 +82,55 @@ export function readSource({ file, text }: SourceFile, { secrets = [] }: SourceO
     )
   }
   const root = document.contents
+  const placeAll = (problems: readonly Problem[]): readonly PlacedProblem[] => {
+    // A name that nothing is known of may be a secret's, written wrong.
+    const unknown = secrets.length === 0 ? [] : problems.filter(({ atName }) => atName === true)
+    const masks = [...hidden, ...unknown.flatMap(({ path }) => valueAt(root, path))]
+    const found = problems.map((problem) => {
+      const { path, atName, character } = problem
+      const { name, value, nearest } = nodeAt(root, path)
+      const [start] = (atName === true ? name : value) ?? value ?? name ?? nearest
+      return {
+        problem,
+        offset: character === undefined ? start : (characterAt(root, path, text, character) ?? start),
+      }
+    })
+    return inOrder(found).map(({ problem: { path, message, code = 'ERR_PROFILE_SCHEMA', cause }, offset }) => {
+      const told = path.map((step) =>
+        typeof step === 'string' ? withoutRunOn(step, secrets).slice(0, MAX_NAME) : step,
+      )
+      const whole = secrets.length === 0 || told.every((step, index) => step === path[index])
+      const words = whole ? message : 'expected a colon and a space behind this name'
+      return { ...placed(offset, masks, { path: pathText(told), message: words, code }), cause }
+    })
+  }
   return {
     file,
     text,
     value: document.toJS({ maxAliasCount: 0 }),
     origin: () => originOf(file, root, lines),
     refuse(problems) {
-      // A name that nothing is known of may be a secret's, written wrong.
-      const unknown = secrets.length === 0 ? [] : problems.filter(({ atName }) => atName === true)
-      const masks = [...hidden, ...unknown.flatMap(({ path }) => valueAt(root, path))]
-      const found = problems.map((problem) => {
-        const { path, atName, character } = problem
-        const { name, value, nearest } = nodeAt(root, path)
-        const [start] = (atName === true ? name : value) ?? value ?? name ?? nearest
-        return {
-          problem,
-          offset: character === undefined ? start : (characterAt(root, path, text, character) ?? start),
-        }
-      })
-      return refusal(found, ({ problem: { path, message, code = 'ERR_PROFILE_SCHEMA', cause }, offset }) => {
-        const told = path.map((step) =>
-          typeof step === 'string' ? withoutRunOn(step, secrets).slice(0, MAX_NAME) : step,
-        )
-        const whole = secrets.length === 0 || told.every((step, index) => step === path[index])
-        const words = whole ? message : 'expected a colon and a space behind this name'
-        return { ...placed(offset, masks, { path: pathText(told), message: words, code }), cause }
-      })
+      const [first, ...rest] = placeAll(problems)
+      if (first === undefined) throw new TypeError('a refusal has a problem')
+      return problemError([first, ...rest])
+    },
+    place(problem) {
+      const [found] = placeAll([problem])
+      if (found === undefined) throw new TypeError('a problem has a place')
+      return found
     },
   }
 }
 
-/** The first of what was found, in the order of the file, as one error. */
+/** The first of what was found, in the order of the file. */
+const inOrder = <T extends { readonly offset: number }>(found: readonly T[]): readonly T[] =>
+  found.toSorted((left, right) => left.offset - right.offset).slice(0, MAX_PROBLEMS)
+
 function refusal<T extends { readonly offset: number }>(
   found: readonly T[],
   place: (one: T) => PlacedProblem,
 ): DragomanError {
-  const inOrder = found.toSorted((left, right) => left.offset - right.offset).slice(0, MAX_PROBLEMS)
-  const [first, ...rest] = inOrder.map(place)
+  const [first, ...rest] = inOrder(found).map(place)
   if (first === undefined) throw new TypeError('a refusal has a problem')
   return problemError([first, ...rest])
 }

@@ -43,6 +43,8 @@ export interface Fetched {
   readonly etag: string | undefined
   /** Seconds from `Cache-Control: max-age`, less those of `Age`; 0 for `no-store` and `no-cache`. */
   readonly maxAge: number | undefined
+  /** What the server's clock says, in seconds since the epoch; not to be relied on. */
+  readonly date?: number | undefined
 }
 
 export type Fetch = (url: string, options: FetchOptions) => Promise<Fetched>
@@ -93,6 +95,7 @@ export function createFetcher({
         body,
         etag: headers.etag || undefined,
         maxAge: maxAgeOf(headers),
+        date: dateOf(headers),
       }
     }
   }
@@ -174,4 +177,9 @@ function maxAgeOf({ 'cache-control': header, age = '' }: IncomingHttpHeaders): n
   const [, seconds] = /(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])/i.exec(header) ?? []
   if (seconds === undefined) return undefined
   return Math.max(0, Number(seconds) - (/^\d{1,9}$/.test(age) ? Number(age) : 0))
+}
+
+function dateOf({ date }: IncomingHttpHeaders): number | undefined {
+  const milliseconds = Date.parse(date ?? '')
+  return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000
 }

@@ -35,6 +35,8 @@ export interface IssuerStatus {
   readonly issuer: string
   readonly ready: boolean
   readonly keys: number
+  /** The keys themselves. */
+  readonly published: readonly VerificationKey[]
   /** Seconds since the epoch; `undefined`: nothing is fetched for this issuer. */
   readonly fetchedAt?: number | undefined
   readonly nextRefresh?: number | undefined
@@ -133,7 +135,8 @@ function load(entry: IssuerEntry, tools: TrustTools): Loaded {
         ...(unsigned && { unsigned }),
       },
     }),
-    status: () => (remote ? { issuer, ...remote.status() } : { issuer, ready: true, keys: keys.length }),
+    status: () =>
+      remote ? { issuer, ...remote.status() } : { issuer, ready: true, keys: keys.length, published: keys },
   }
 }
 

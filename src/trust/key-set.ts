@@ -13,6 +13,8 @@ const MAX_TRIED = 8
 /** The verification keys of one issuer, found by `kid`, or by algorithm where a token has none. */
 export interface KeySet {
   readonly size: number
+  /** All of them, in the order in which they were given. */
+  readonly keys: readonly VerificationKey[]
   find(hint: KeyHint): readonly VerificationKey[]
 }
 
@@ -37,6 +39,7 @@ export function keySet(keys: readonly VerificationKey[]): KeySet {
     candidates.filter((key) => algorithm === undefined || key.algorithms.includes(algorithm)).slice(0, MAX_TRIED)
   return {
     size: keys.length,
+    keys,
     find(hint) {
       if (hint.kid === undefined) return fitting(keys, hint)
       // A key that was configured without a name may be the one that the token names.

@@ -25,6 +25,7 @@ export interface RemoteKeys {
   status(): {
     readonly ready: boolean
     readonly keys: number
+    readonly published: readonly VerificationKey[]
     readonly fetchedAt: number | undefined
     readonly nextRefresh: number | undefined
     readonly lastError: string | undefined
@@ -172,6 +173,7 @@ export function remoteKeys(
     status: () => ({
       ready: usable(tools.clock()) !== undefined,
       keys: known?.set.size ?? 0,
+      published: known?.set.keys ?? [],
       fetchedAt: known?.fetchedAt,
       nextRefresh: known && refreshAt(known),
       lastError,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { configurationOf } from '../../src/config/read.ts'
@@ -247,6 +247,7 @@ describe('a warning', () => {
 
   it('is given for nothing that is safe', async () => {
     here.write('secret', 's'.repeat(32))
+    chmodSync(join(here.folder, 'secret'), 0o600)
     expect(
       await warnings(
         ['value: canary-pairwise-secret-of-32-bytes', 'file: secret'],
@@ -339,6 +340,22 @@ describe('a warning', () => {
   it('says nothing of an audience where the audience is the client', async () => {
     here.write('profiles/one.yaml', GOOD.replace('    format: jwt', '    format: jwt\n    for_client: aud'))
     expect((await warnings()).join('\n')).not.toContain('audience: any')
+  })
+
+  it('tells of a file with a key or a secret that group or others can read, and of no other', async () => {
+    here.write('secret', 's'.repeat(32))
+    const inFile = ['value: canary-pairwise-secret-of-32-bytes', 'file: secret'] as const
+    const readable = (mode: string) => `secret pairwise: secret: group or others may use it (mode ${mode}); chmod 600`
+    for (const [mode, told] of [
+      [0o644, '0644'],
+      [0o640, '0640'],
+      [0o604, '0604'],
+    ] as const) {
+      chmodSync(join(here.folder, 'secret'), mode)
+      expect(await warnings(inFile)).toContain(readable(told))
+    }
+    chmodSync(join(here.folder, 'secret'), 0o400)
+    expect((await warnings(inFile)).join()).not.toContain('group or others')
   })
 
   it('never shows a secret', async () => {

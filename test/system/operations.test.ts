@@ -190,9 +190,9 @@ stages:
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/ERR_KEY_CONFIG[\s\S]*signing/) })
   })
 
-  it('for a configuration that is not there: 1, and its name', async () => {
+  it('for a configuration that is not there: 3, and its name', async () => {
     configuration = join(folder, 'nowhere.yaml')
-    expect(await failed()).toEqual({ code: 1, stderr: expect.stringContaining('nowhere.yaml') })
+    expect(await failed()).toEqual({ code: 3, stderr: expect.stringContaining('nowhere.yaml') })
   })
 
   it('for a certificate of the listener that is not there: 3, and its name', async () => {

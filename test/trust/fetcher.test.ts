@@ -24,10 +24,17 @@ function resolver(...answers: readonly (readonly string[])[]) {
 }
 
 describe('a fetch', () => {
-  it('brings body, ETag and max-age', async () => {
-    const server = await httpServer(json({ keys: [] }, { etag: '"v1"', 'cache-control': 'public, max-age=120' }))
+  it('brings body, ETag, max-age, and what the clock of the server says', async () => {
+    const date = 'Tue, 01 Sep 2026 12:00:00 GMT'
+    const server = await httpServer(json({ keys: [] }, { etag: '"v1"', 'cache-control': 'public, max-age=120', date }))
     const fetched = await fetch(`${server.origin}/keys`, OPTIONS)
-    expect(fetched).toEqual({ status: 200, body: Buffer.from('{"keys":[]}'), etag: '"v1"', maxAge: 120 })
+    expect(fetched).toEqual({
+      status: 200,
+      body: Buffer.from('{"keys":[]}'),
+      etag: '"v1"',
+      maxAge: 120,
+      date: 1_788_264_000,
+    })
   })
 
   it.each([

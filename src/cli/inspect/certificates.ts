@@ -3,8 +3,9 @@ import { parseCsr } from '../../wire/csr.ts'
 import { keyUsages } from '../../wire/extensions.ts'
 import { type GeneralName, ipText } from '../../wire/general-name.ts'
 import { nameText } from '../../wire/name.ts'
+import { instant } from '../time.ts'
 import { claimsIn } from './extension.ts'
-import { instant, NOT_VERIFIED } from './lines.ts'
+import { NOT_VERIFIED } from './lines.ts'
 
 /** A certificate in DER. @throws {@link DragomanError} when it is not one */
 export function readCertificate(der: Uint8Array, now: number): readonly string[] {

@@ -1,3 +1,5 @@
+import { instant } from '../time.ts'
+
 /** Said above everything that `inspect` prints. */
 export const NOT_VERIFIED = 'read, NOT verified'
 
@@ -9,22 +11,6 @@ export function claimLine(name: string, value: unknown, now: number): string {
     typeof value === 'string' ? value : value instanceof Uint8Array ? hex(value) : JSON.stringify(value, bytesAsText)
   const time = TIMES.has(name) && typeof value === 'number' ? `  ${instant(value, now)}` : ''
   return `  ${name.padEnd(18)} ${shown}${time}`
-}
-
-/** A time as date and as distance from now. */
-export function instant(seconds: number, now: number): string {
-  const date = new Date(seconds * 1000)
-  if (Number.isNaN(date.getTime())) return 'not a time'
-  const distance = Math.abs(seconds - now)
-  const words =
-    distance < 120
-      ? `${Math.round(distance)} seconds`
-      : distance < 7200
-        ? `${Math.round(distance / 60)} minutes`
-        : distance < 172_800
-          ? `${Math.round(distance / 3600)} hours`
-          : `${Math.round(distance / 86_400)} days`
-  return `${date.toISOString().replace('.000Z', 'Z')}, ${seconds >= now ? `in ${words}` : `${words} ago`}`
 }
 
 /** For JSON.stringify: bytes as `h'…'`, maps as objects, as CBOR's diagnostic notation has them. */
