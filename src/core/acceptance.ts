@@ -57,6 +57,10 @@ export interface AcceptanceDefaults {
   issuerFault?(issuer: string, format: string, types: readonly TokenType[]): string | undefined
 }
 
+/** Of the types that a codec reads those that are taken where a profile names none. */
+export const defaultTypes = (readable: readonly TokenType[]): readonly TokenType[] =>
+  readable.filter((type) => !TAKEN_BY_NAME.has(type))
+
 /**
  * `accept.subject`, `accept.actor`, or the rules for an embedded token, as a {@link TokenAcceptance}.
  *
@@ -79,7 +83,7 @@ export function tokenAcceptance(
   if (read === undefined) throw wrong(path, 'format', 'the name of a codec')
   const readable = grant.types === undefined ? read : read.filter((type) => grant.types?.includes(type))
   if (readable.length === 0) throw wrong(path, 'format', 'a format that this grant can present')
-  const types = options.types ?? readable.filter((type) => !TAKEN_BY_NAME.has(type))
+  const types = options.types ?? defaultTypes(readable)
   if (types.some((type) => !readable.includes(type))) throw wrong(path, 'types', `some of ${readable.join(', ')}`)
   assertAlone(options, types, path)
   for (const name of certificate ? [] : (['subject_from', 'extended_key_usage'] as const)) {

@@ -1,5 +1,7 @@
 import { type Document, isMap, isPair, isScalar, isSeq, parseDocument, type YAMLMap } from 'yaml'
+import { defaultTypes } from '../core/acceptance.ts'
 import type { Catalog } from '../core/catalog.ts'
+import { tokenTypes } from '../core/types.ts'
 import { profileSchema } from './schema.ts'
 
 /** What stands where a profile says nothing and its schema does not know, such as what a configuration says. */
@@ -101,8 +103,10 @@ const itemsOf = ({ anyOf = [] }: Schema): Pick<Schema, 'items'> => {
 function imply(document: Document, tokens: YAMLMap, { types, audience, clockSkew }: ImpliedDefaults): void {
   const format = String(tokens.get('format'))
   const certificate = format === 'x509'
+  const read = defaultTypes(types(format) ?? [])
   const implied: readonly (readonly [string, unknown])[] = [
-    ['types', types(format)],
+    // Named, `access_token` would mean those of other issuers too, which no default does.
+    ['types', read.includes(tokenTypes.accessToken) ? undefined : read],
     // A certificate is for nobody in particular.
     ['audience', certificate ? undefined : audience],
     ['clock_skew', clockSkew],

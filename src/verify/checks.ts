@@ -23,7 +23,7 @@ import { targetOf } from './target.ts'
 export interface Checks {
   /** @throws {@link DragomanError} */
   verify(presented: Presented, request: ServiceRequest | undefined, now: number): Promise<VerifiedToken>
-  status(): readonly IssuerStatus[]
+  status(): readonly Omit<IssuerStatus, 'published'>[]
 }
 
 interface Tools {
@@ -84,7 +84,8 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
         throw shown.failure !== undefined && isUnproved(error) ? shown.failure : error
       }
     },
-    status: () => trust.status(),
+    // What it knows of keys is of no use outside.
+    status: () => trust.status().map(({ published: _, ...known }) => known),
   }
 }
 

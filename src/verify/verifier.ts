@@ -26,7 +26,7 @@ export interface Verifier {
   /** The same for whoever answers HTTP: a token, or the answer to give instead. Never throws; tells `log`. */
   admit(request: ServiceRequest): Promise<Admission>
   /** How the keys of the issuers stand, for a health check. */
-  status(): readonly IssuerStatus[]
+  status(): readonly Omit<IssuerStatus, 'published'>[]
 }
 
 export interface TokenPresentation {

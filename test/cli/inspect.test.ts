@@ -11,7 +11,7 @@ describe('a token with others inside', () => {
     domains = await newDomains()
     const grant = await domains.exchange('larkspur', 'intake', {
       subject_token: domains.file('txn.jwt'),
-      subject_token_type: tokenTypes.jwt,
+      subject_token_type: tokenTypes.txnToken,
       audience: at('meridian'),
     })
     const cwt = await domains.redeem('meridian', 'larkspur-claims', grant.token, { audience: at('cobalt') })

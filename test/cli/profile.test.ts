@@ -11,7 +11,7 @@ import { newOffice, type Office } from '../support/explaining.ts'
 import { said } from '../support/world.ts'
 
 const shippedFolder = join(import.meta.dirname, '../../profiles')
-const shipped = readdirSync(shippedFolder).filter((name) => name.endsWith('.yaml'))
+const shipped = readdirSync(shippedFolder).filter((name) => name.endsWith('.yaml') && !name.endsWith('.test.yaml'))
 
 let folder: string
 let office: Office

@@ -26,7 +26,7 @@ describe('a grant from outside', () => {
     (
       await domains.exchange('larkspur', 'intake', {
         subject_token: domains.file('txn.jwt'),
-        subject_token_type: tokenTypes.jwt,
+        subject_token_type: tokenTypes.txnToken,
         audience: at('meridian'),
       })
     ).token

@@ -442,14 +442,14 @@ const cases: readonly Case[] = [
   {
     title: 'a token of another kind',
     code: 'ERR_TOKEN_KIND',
-    edit: () => take('kind: txntoken+jwt'),
+    edit: () => take('kind: logout+jwt'),
     ask: () => jwt({}),
-    place: ['profiles/jwt-to-cwt.yaml', 'txntoken+jwt'],
-    expected: 'a subject token of the kind: txntoken+jwt',
+    place: ['profiles/jwt-to-cwt.yaml', 'logout+jwt'],
+    expected: 'a subject token of the kind: logout+jwt',
     found: /jwt|no explicit type/i,
     remedy: /set accept\.subject\.kind.* at .*jwt-to-cwt\.yaml:10:11/,
     mend: (attempt) => {
-      office.edit('profiles/jwt-to-cwt.yaml', 'kind: txntoken+jwt', 'kind: jwt')
+      office.edit('profiles/jwt-to-cwt.yaml', 'kind: logout+jwt', 'kind: jwt')
       return attempt
     },
   },

@@ -10,7 +10,7 @@ import { GOOD } from '../support/profiles.ts'
 import { ISSUER, NOW, newWorld, type World } from '../support/world.ts'
 
 const folder = join(import.meta.dirname, '../../profiles')
-const shipped = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+const shipped = readdirSync(folder).filter((name) => name.endsWith('.yaml') && !name.endsWith('.test.yaml'))
 const catalog = builtin()
 const implied = {
   types: (format: string) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes,

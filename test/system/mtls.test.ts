@@ -287,7 +287,7 @@ describe("the listener's own certificate", () => {
     writeFileSync(join(live.folder, 'tls.pem'), certificate)
     await expect(live.gateway.reload()).rejects.toMatchObject({
       code: 'ERR_PROFILE_OPTION',
-      detail: { path: 'listeners', expected: 'a certificate and its private key, both in PEM' },
+      detail: { path: 'listeners[1].tls', expected: 'a certificate and its private key, both in PEM' },
     })
     expect(live.gateway.generation).toBe(generation)
     expect(await shown()).toBe(before)

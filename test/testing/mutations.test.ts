@@ -58,6 +58,7 @@ describe('mutations of a profile', () => {
   it('put in each danger option where it could stand', () => {
     const found = names(STRICT).filter((name) => name.includes('danger_'))
     expect(found).toEqual([
+      'accept.subject: danger_unsigned added',
       'accept.targets: danger_any_target added',
       'stages[1].validity.scope: danger_widen_scope added',
       'stages[1].validity: danger_outlive_subject added',

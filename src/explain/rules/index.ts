@@ -6,6 +6,7 @@ import { profileRules } from './profile.ts'
 import { proofRules } from './proof.ts'
 import { requestRules } from './request.ts'
 import { tokenRules } from './token.ts'
+import { transactionRules } from './transaction.ts'
 import { trustRules } from './trust.ts'
 
 /** What is said of each refusal that an exchange can come to. */
@@ -14,6 +15,7 @@ export const rules: Rules = {
   ...clientRules,
   ...profileRules,
   ...tokenRules,
+  ...transactionRules,
   ...proofRules,
   ...trustRules,
 }

@@ -12,11 +12,14 @@ export const requestRules: Rules = {
       remedies: [`send ${parameter}${MEANT[parameter] ?? ''}`],
     }
   },
-  ERR_REQUEST_GRANT: () => ({
-    expected: `grant_type=${TOKEN_EXCHANGE}`,
-    found: 'another grant type',
-    remedies: [`send grant_type=${TOKEN_EXCHANGE}; no other grant is served here`],
-  }),
+  ERR_REQUEST_GRANT: ({ services }) => {
+    const types = services.grants.map(({ type }) => type)
+    return {
+      expected: `grant_type=${oneOf(types)}`,
+      found: 'another grant type',
+      remedies: [`send grant_type=${types[0] ?? TOKEN_EXCHANGE}; no other grant is served here but those`],
+    }
+  },
   ERR_REQUEST_ACTOR: () => ({
     expected: 'actor_token and actor_token_type, or neither of them',
     found: 'one without the other',
