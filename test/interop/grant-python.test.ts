@@ -71,7 +71,7 @@ describe.skipIf(!present && !required)('Authlib', () => {
     const grantFor = async (audience: string) => {
       const { body } = await post('larkspur', 'intake', {
         ...{ grant_type: TOKEN_EXCHANGE, subject_token: domains.file('txn.jwt'), audience },
-        subject_token_type: tokenTypes.jwt,
+        subject_token_type: tokenTypes.txnToken,
       })
       return String(body['access_token'])
     }
