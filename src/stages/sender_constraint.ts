@@ -51,7 +51,7 @@ export const senderConstraint: Stage<SenderConstraintOptions> = {
         minItems: 1,
         uniqueItems: true,
         description:
-          'The proofs whose key is taken, the preferred one first. Default: `pkcs10`, `dpop`, `mtls`, then those of your own.',
+          'The proofs whose key is taken, the preferred one first. Default: `pkcs10`, `dpop`, `mtls`, then those of your own. A DPoP proof that comes with a bearer token binds the output in any case (RFC 9449 section 5).',
       },
       rebind: {
         enum: ['actor', 'client'],
