@@ -71,7 +71,7 @@ export function certificateChecks({ file, listeners, tenants }: Configuration, n
         `certificate of ${owner}`,
         certificate,
         now,
-        'have a new one issued, put it in its place, and start anew',
+        'have a new one issued, put it in its place, and reload',
       ),
     ),
   )
