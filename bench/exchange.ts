@@ -20,6 +20,7 @@ const ROUNDS = full ? 9 : 3
 const SECONDS = full ? 3 : 2
 const CONNECTIONS = 16
 const TOKENS = 2000
+const PER_BATCH = 100
 const PORT = 18_080
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
@@ -70,16 +71,34 @@ function request(token: string, target: string): Buffer {
   )
 }
 
+/** The same exchanges, many in one request. */
+function batch(subjects: readonly string[], target: string): Buffer {
+  const items = subjects.map((subject_token, at) => ({ id: String(at), subject_token }))
+  const shared = { subject_token_type: 'urn:ietf:params:oauth:token-type:jwt', audience: target, scope: 'orders.read' }
+  const body = JSON.stringify({ ...shared, items })
+  const basic = Buffer.from('demo:demo-secret').toString('base64')
+  return Buffer.from(
+    `POST /token/batch HTTP/1.1\r\nHost: 127.0.0.1:${PORT}\r\nAuthorization: Basic ${basic}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+}
+
 const tokens = Array.from({ length: TOKENS }, (_, index) => subjectToken(index))
+const batches = Array.from({ length: TOKENS / PER_BATCH }, (_, at) =>
+  tokens.slice(at * PER_BATCH, (at + 1) * PER_BATCH),
+)
 const variants = [
   { name: 'JWT to JWT (at+jwt, ES256)', target: 'https://orders.beta.example', cached: false },
   { name: 'JWT to CWT (ES256)', target: 'https://jwt-to-cwt.beta.example', cached: false },
   { name: 'JWT to JWT, repeated tokens', target: 'https://orders.beta.example', cached: true },
   { name: 'JWT to JWT, ML-DSA-65 out', target: 'https://jwt-resign-pq.beta.example', cached: false },
-].map(({ name, target, cached }) => ({
+  { name: 'JWT to JWT, batches of 100', target: 'https://orders.beta.example', cached: false, per: PER_BATCH },
+].map(({ name, target, cached, per = 1 }) => ({
   name,
   cached,
-  requests: tokens.map((token) => request(token, target)),
+  per,
+  requests:
+    per === 1 ? tokens.map((token) => request(token, target)) : batches.map((subjects) => batch(subjects, target)),
   rows: [] as { pairs: number; rate: number; p50: number; p99: number }[],
 }))
 
@@ -120,7 +139,7 @@ async function serve(file: string) {
 
 const uncached = join(folder, 'uncached.yaml')
 const text = readFileSync(configuration, 'utf8')
-writeFileSync(uncached, `${text}verification_cache: { capacity: 0 }\n`)
+writeFileSync(uncached, `${text}verification_cache: { capacity: 0 }\nbatch: { items: ${PER_BATCH} }\n`)
 const cached = join(folder, 'cached.yaml')
 writeFileSync(
   cached,
@@ -145,8 +164,8 @@ try {
       const unit = (before + pair()) / 2
       if (burst.refused > 0) throw new Error(`${burst.refused} of ${burst.answered} requests were refused`)
       variant.rows.push({
-        pairs: used / burst.answered / unit,
-        rate: burst.answered / burst.seconds,
+        pairs: used / (burst.answered * variant.per) / unit,
+        rate: (burst.answered * variant.per) / burst.seconds,
         p50: quantile(burst.latencies, 0.5),
         p99: quantile(burst.latencies, 0.99),
       })

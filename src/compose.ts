@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { resolve } from 'node:path'
 import process from 'node:process'
 import { threadId } from 'node:worker_threads'
@@ -15,7 +16,7 @@ import type { Catalog } from './core/catalog.ts'
 import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
-import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
+import { admit, exchangeToken, recordRefusal } from './exchange/exchange.ts'
 import { createHttp, type Http } from './gateway/gateway.ts'
 import { type GuessLimiter, guessLimiter } from './gateway/guess.ts'
 import { type ListenerSetting, type Listening, listen } from './gateway/listen.ts'
@@ -164,9 +165,12 @@ export async function createGateway(
     tracing ??= await open?.(options.log ?? (() => {}))
     return tracing?.observer
   }
+  /** Requests that came by a listener that is set aside for proxies. */
+  const fromProxies = new WeakSet<IncomingMessage>()
   const build = (settled: Settled | undefined, before: Generation | undefined) => {
     seen = new Set()
-    return generationOf(read, options, { counters, check: checks.profile, settled, seen, observer }, before)
+    const tools = { counters, check: checks.profile, settled, seen, observer, fromProxies }
+    return generationOf(read, options, tools, before)
   }
   let current = await build(threads?.settled, undefined)
   let listening: Listening | undefined
@@ -224,7 +228,10 @@ export async function createGateway(
     listeners: () => current.listeners,
     async listen(settings = current.listeners) {
       const served = {
-        routing: (...call: Parameters<Http['routing']>) => current.http.routing(...call),
+        routing(request: IncomingMessage, response: ServerResponse, { forwardAuth }: ListenerSetting) {
+          if (forwardAuth === true) fromProxies.add(request)
+          current.http.routing(request, response)
+        },
         close: () => current.http.close(),
       }
       listening = await listen(served, settings)
@@ -285,6 +292,7 @@ async function generationOf(
     readonly settled: Settled | undefined
     /** Takes the paths of what is read. */
     readonly seen: Set<string>
+    readonly fromProxies: WeakSet<IncomingMessage>
     observer(configuration: Configuration, files: Files): Promise<Observer | undefined>
   },
   before: Generation | undefined,
@@ -340,7 +348,7 @@ async function generationOf(
       },
     })
     tenants.push(tenant)
-    const { services, limits, issuers } = tenant
+    const { services, limits, issuers, forwardAuth, batch } = tenant
     served.push({
       services,
       limits,
@@ -348,15 +356,19 @@ async function generationOf(
       nonces,
       guesses: told(limiter, entry.issuer, threads?.guessed),
       issuers,
+      forwardAuth,
+      batch,
     })
   }
   const http = await createHttp(served, {
     exchange: exchangeToken,
     recordRefusal,
+    admit,
     version: version(),
     log: options.log,
     counters,
     everywhere: threads?.everywhere,
+    fromProxies: (request) => tools.fromProxies.has(request),
   })
   const snapshot = recording?.snapshot
   return { configuration, listeners, tenants, http, carries, made, snapshot, sinks, guesses }

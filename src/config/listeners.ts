@@ -19,7 +19,7 @@ export function listenersOf(
   const folder = dirname(resolve(file))
   const refuse = (path: string, expected: string, cause: unknown): DragomanError =>
     new DragomanError('ERR_PROFILE_OPTION', { cause, detail: { file, path, expected } })
-  return listeners.map(({ host = '127.0.0.1', port, operations, tls }, index) => {
+  return listeners.map(({ host = '127.0.0.1', port, operations, forward_auth: forwardAuth, tls }, index) => {
     const text = (member: keyof NonNullable<ListenerEntry['tls']>): string | undefined => {
       const name = tls?.[member]
       if (name === undefined) return undefined
@@ -29,13 +29,13 @@ export function listenersOf(
         throw refuse(`listeners[${index}].tls.${member}`, 'a file that can be read', cause)
       }
     }
-    if (tls === undefined) return { host, port, operations }
+    if (tls === undefined) return { host, port, operations, forwardAuth }
     const setting = { certificate: text('certificate') ?? '', key: text('key') ?? '', clientCa: text('client_ca') }
     try {
       createSecureContext(tlsOptions(setting))
     } catch (cause) {
       throw refuse(`listeners[${index}].tls`, 'a certificate and its private key, both in PEM', cause)
     }
-    return { host, port, operations, tls: setting }
+    return { host, port, operations, forwardAuth, tls: setting }
   })
 }

@@ -7,6 +7,8 @@ import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import type { Observer } from '../core/observer.ts'
 import type { ReplayStore } from '../core/stores.ts'
+import type { BatchLimits } from '../gateway/batch-request.ts'
+import type { ForwardAuth } from '../gateway/forward-auth.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
 import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
@@ -17,6 +19,8 @@ import { verifiedStore } from '../stores/verified.ts'
 import { createTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
 import { loadClients } from './clients.ts'
 import { type Files, onDisk } from './files.ts'
+import { loadForwardAuth } from './forward-auth.ts'
+import { BATCH_DEFAULTS } from './schema.ts'
 import { loadSecrets } from './secrets.ts'
 import type { Configuration, TenantEntry } from './types.ts'
 import { warningsOf } from './warnings.ts'
@@ -28,6 +32,10 @@ export interface Tenant {
   /** What an operator should know of it, a sentence each: first of all every `danger_` option. */
   readonly warnings: readonly string[]
   readonly limits: { readonly bytes: number; readonly parameters: number; readonly parameterBytes: number }
+  /** `undefined`: no batches are taken. */
+  readonly batch: BatchLimits | undefined
+  /** Endpoints for proxies. */
+  readonly forwardAuth: readonly ForwardAuth[]
   readonly dpopNonce: boolean
   issuers(): readonly IssuerStatus[]
 }
@@ -113,6 +121,8 @@ export async function createTenant(
     readFile: (profile, name) => from.read(resolve(dirname(profile), name)).toString('utf8'),
     secret,
   })
+  const forwardAuth = loadForwardAuth(entry.forward_auth ?? [], { profiles: profiles.all, clients }, report)
+  report.settle()
   const { file } = entry.audit ?? {}
   const { catalog, clock, random } = tools
   return {
@@ -144,6 +154,11 @@ export async function createTenant(
       bytes: entry.limits?.body_bytes ?? 65_536,
       parameters: entry.limits?.parameters ?? 64,
       parameterBytes: entry.limits?.parameter_bytes ?? 32_768,
+    },
+    forwardAuth,
+    batch: entry.batch && {
+      items: entry.batch.items ?? BATCH_DEFAULTS.items,
+      bytes: entry.batch.body_bytes ?? BATCH_DEFAULTS.bytes,
     },
     dpopNonce: entry.dpop_nonce === true,
     issuers: trust.status,

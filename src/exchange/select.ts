@@ -8,7 +8,7 @@ import type { Verified } from '../core/token.ts'
 /**
  * The one profile that serves this request.
  *
- * No profile, no translation. Narrows the client's profiles by what was sent, in this order: token types, requested
+ * No profile, no translation. Where the endpoint has a profile of its own, it is that one. Narrows the client's profiles by what was sent, in this order: token types, requested
  * type, targets, presence of an actor token; the first narrowing that leaves none is the reason of the refusal. Several
  * left are refused too, since the order of files must not decide who gets what.
  * Does NOT look into any token.
@@ -16,7 +16,7 @@ import type { Verified } from '../core/token.ts'
  * @throws {@link DragomanError} `ERR_PROFILE_*`, `ERR_REQUEST_TOKEN_TYPE`, `ERR_REQUEST_ACTOR`, `ERR_CLIENT_MISSING`
  */
 export function select(request: TokenRequest, client: Verified<Client> | undefined, profiles: ProfileSet): Profile {
-  const named = profiles.for(client?.id)
+  const named = profiles.for(client?.id).filter(({ name }) => name === (request.profile ?? name))
   if (named.length === 0) throw new DragomanError(client ? 'ERR_PROFILE_NONE' : 'ERR_CLIENT_MISSING')
   const targets = targetsOf(request)
   const found = profiles.serving(client?.id, targets[0])

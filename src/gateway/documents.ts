@@ -27,7 +27,7 @@ export function certificates({ keys }: Services): string | undefined {
   return blocks.size === 0 ? undefined : [...blocks].join('')
 }
 
-type Member = string | boolean | readonly string[]
+type Member = string | boolean | number | readonly string[]
 
 /**
  * The metadata of an issuer (RFC 8414 §2). Members whose list is empty are left out, and so is
@@ -37,7 +37,7 @@ type Member = string | boolean | readonly string[]
 export function metadata(tenant: GatewayTenant): string {
   const { services } = tenant
   const { issuer, tokenEndpoint, profiles, clientMethods, proofMethods, proofAlgorithms, keys } = services
-  const { base, jwks: keysPath, coseKeys: cosePath, certificates: certificatesPath } = pathsOf(services)
+  const { base, batch, jwks: keysPath, coseKeys: cosePath, certificates: certificatesPath } = pathsOf(services)
   const root = issuer.replace(/\/$/, '')
   const url = (path: string): string => `${root}${path.slice(base.length)}`
   const methods = clientMethods.map(({ name }) => name)
@@ -56,6 +56,8 @@ export function metadata(tenant: GatewayTenant): string {
     ['dpop_signing_alg_values_supported', proofs.has('dpop') ? joseNames(proofAlgorithms) : []],
     ['tls_client_certificate_bound_access_tokens', (tenant.mutualTls === true && proofs.has('mtls')) || undefined],
     ['dragoman_subject_token_types_supported', unique(profiles.all.flatMap(({ accepts }) => accepts.subject.types))],
+    ['dragoman_batch_endpoint', tenant.batch && url(batch)],
+    ['dragoman_batch_items_supported', tenant.batch?.items],
     ['dragoman_cose_keys_uri', url(cosePath)],
     ['dragoman_certificates_uri', keys.all().some(({ chain }) => chain.length > 0) ? url(certificatesPath) : undefined],
   ]
@@ -63,7 +65,7 @@ export function metadata(tenant: GatewayTenant): string {
   return JSON.stringify({ ...tenant.metadata, ...Object.fromEntries(own) })
 }
 
-const joseNames = (names: readonly string[]): readonly string[] =>
+export const joseNames = (names: readonly string[]): readonly string[] =>
   unique(names.flatMap((name) => algorithmNamed(name)?.jose ?? []))
 
 const unique = <T>(values: readonly T[]): readonly T[] => [...new Set(values)]

@@ -15,7 +15,7 @@ import { type TlsSetting, tlsOptions } from './tls.ts'
 
 /** What is served: it may change behind the listeners, which stay. */
 export interface Served {
-  routing(request: IncomingMessage, response: ServerResponse): void
+  routing(request: IncomingMessage, response: ServerResponse, listener: ListenerSetting): void
   close(): PromiseLike<unknown>
 }
 
@@ -28,6 +28,8 @@ export interface ListenerSetting {
   readonly tls?: TlsSetting | undefined
   /** Whether the paths of the process, `/metrics` among them, are served here. Default: yes. */
   readonly operations?: boolean | undefined
+  /** Whether the endpoints for proxies are served here. Default: no. */
+  readonly forwardAuth?: boolean | undefined
   /** Several processes or threads listen to one port. */
   readonly reusePort?: boolean | undefined
 }
@@ -75,7 +77,7 @@ export async function listen(app: Served, settings: readonly ListenerSetting[]):
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       if (closing) response.setHeader('connection', 'close')
       if (setting.operations === false && isOperation(request.url)) return refuseRaw(response, 'ERR_REQUEST_ENDPOINT')
-      app.routing(request, response)
+      app.routing(request, response, setting)
     }
     const server = setting.tls
       ? createTlsServer({ ...SERVER, ...tlsOptions(setting.tls) }, answer)
