@@ -8,21 +8,26 @@ import type { Verified } from '../core/token.ts'
 /**
  * The one profile that serves this request.
  *
- * No profile, no translation. Where the endpoint has a profile of its own, it is that one. Narrows the client's profiles by what was sent, in this order: token types, requested
- * type, targets, presence of an actor token; the first narrowing that leaves none is the reason of the refusal. Several
- * left are refused too, since the order of files must not decide who gets what.
+ * No profile, no translation. Where the endpoint has a profile of its own, it is that one. Narrows the client's profiles
+ * by what was sent, in this order: token types, requested type, targets, presence of an actor token; the first narrowing
+ * that leaves none is the reason of the refusal. Several left are refused too, since the order of files must not decide who
+ * gets what.
  * Does NOT look into any token.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_*`, `ERR_REQUEST_TOKEN_TYPE`, `ERR_REQUEST_ACTOR`, `ERR_CLIENT_MISSING`
  */
 export function select(request: TokenRequest, client: Verified<Client> | undefined, profiles: ProfileSet): Profile {
-  const named = profiles.for(client?.id).filter(({ name }) => name === (request.profile ?? name))
+  const named = ofEndpoint(profiles.for(client?.id), request)
   if (named.length === 0) throw new DragomanError(client ? 'ERR_PROFILE_NONE' : 'ERR_CLIENT_MISSING')
   const targets = targetsOf(request)
-  const found = profiles.serving(client?.id, targets[0])
+  const found = ofEndpoint(profiles.serving(client?.id, targets[0]), request)
   // Whatever serves the request is among these; the others are looked at only to say why none of them does.
   return narrowed(request, targets, found.some((profile) => fits(profile, request, targets)) ? found : named)
 }
+
+/** Where the endpoint that was asked has a profile of its own, it is that one or none. */
+const ofEndpoint = (profiles: readonly Profile[], { profile }: TokenRequest): readonly Profile[] =>
+  profile === undefined ? profiles : profiles.filter(({ name }) => name === profile)
 
 /** Whether a profile passes every narrowing. */
 const fits = ({ accepts, writer }: Profile, request: TokenRequest, targets: readonly string[]): boolean =>
