@@ -286,6 +286,25 @@ describe('a token that is bound to a DPoP key', () => {
   })
 })
 
+describe('where DPoP proofs need a nonce', () => {
+  it('the refusal gives one, for the client to come again with', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    await open({}, (folder) => rewrite(folder, 'dragoman.yaml', 'forward_auth: [', 'dpop_nonce: true\nforward_auth: ['))
+    const bound = await edge.token('jwt', { confirmation: { jkt: publicKey(createPublicKey(privateKey)).jkt } })
+    const ath = createHash('sha256').update(bound).digest('base64url')
+    const use = { iat: NOW, htm: 'GET', htu: 'https://api.example:8443/orders/17', ath }
+    const ask = (more: { readonly [claim: string]: unknown }) =>
+      edge.ask({ authorization: `DPoP ${bound}`, dpop: dpopBy(privateKey, { issuer: 'x' }, { ...use, ...more }) })
+    const first = await ask({})
+    expect(first).toMatchObject(refused(401, 'ERR_PROOF_NONCE'))
+    expect(first.headers['www-authenticate']).toMatch(/^DPoP .*error="use_dpop_nonce"/)
+    const nonce = first.headers['dpop-nonce']
+    expect(nonce).toMatch(/^[\w-]{43}$/)
+    expect((await ask({ nonce })).status).toBe(200)
+    await edge.close()
+  })
+})
+
 describe('a client certificate that the proxy saw', () => {
   const certificateOf = (pem: string) => new X509Certificate(pem).raw
   const structured = (der: Uint8Array) => `:${Buffer.from(der).toString('base64')}:`
