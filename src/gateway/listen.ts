@@ -161,9 +161,16 @@ function closed(server: Server, grace: number): Promise<void> {
   })
 }
 
-function isOperation(url: string | undefined): boolean {
-  const path = url?.split('?', 1)[0]
-  return OPERATIONS.some((operation) => operation === path)
+/** Whether the router would find one of these paths, which it decodes first. */
+function isOperation(url = ''): boolean {
+  const [path = ''] = url.split(/[?#;]/, 1)
+  try {
+    const decoded = decodeURIComponent(path)
+    return OPERATIONS.some((operation) => operation === decoded)
+  } catch {
+    // The router cannot decode it either.
+    return false
+  }
 }
 
 const nobody = { id: undefined, realm: '', challenged: false, authenticated: false }
