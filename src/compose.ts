@@ -19,7 +19,7 @@ import type { Catalog } from './core/catalog.ts'
 import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
-import { exchangeToken, recordRefusal } from './exchange/exchange.ts'
+import { admit, exchangeToken, recordRefusal } from './exchange/exchange.ts'
 import { type ExplainOptions, explainRequest, explainUnread } from './explain/request.ts'
 import type { Explanation } from './explain/types.ts'
 import { createHttp, type Http } from './gateway/gateway.ts'
@@ -176,9 +176,12 @@ export async function createGateway(
     tracing ??= await open?.(options.log ?? (() => {}))
     return tracing?.observer
   }
+  /** Requests that came by a listener that is set aside for proxies. */
+  const fromProxies = new WeakSet<IncomingMessage>()
   const build = (settled: Settled | undefined, before: Generation | undefined) => {
     seen = new Set()
-    return generationOf(read, options, { counters, check: checks.profile, settled, seen, observer }, before)
+    const tools = { counters, check: checks.profile, settled, seen, observer, fromProxies }
+    return generationOf(read, options, tools, before)
   }
   let current = await build(threads?.settled, undefined)
   let listening: Listening | undefined
@@ -238,7 +241,10 @@ export async function createGateway(
     listeners: () => current.listeners,
     async listen(settings = current.listeners) {
       const served = {
-        routing: (...call: Parameters<Http['routing']>) => current.http.routing(...call),
+        routing(request: IncomingMessage, response: ServerResponse, { forwardAuth }: ListenerSetting) {
+          if (forwardAuth === true) fromProxies.add(request)
+          current.http.routing(request, response)
+        },
         operators: (listener: number, request: IncomingMessage, response: ServerResponse) =>
           current.operators.get(listener)?.routing(request, response),
         close: () => current.http.close(),
@@ -307,6 +313,7 @@ async function generationOf(
     readonly settled: Settled | undefined
     /** Takes the paths of what is read. */
     readonly seen: Set<string>
+    readonly fromProxies: WeakSet<IncomingMessage>
     observer(configuration: Configuration, files: Files): Promise<Observer | undefined>
   },
   before: Generation | undefined,
@@ -360,7 +367,7 @@ async function generationOf(
       },
     })
     tenants.push(tenant)
-    const { services, limits, concurrent, issuers } = tenant
+    const { services, limits, concurrent, issuers, forwardAuth, batch } = tenant
     served.push({
       services,
       limits,
@@ -369,15 +376,19 @@ async function generationOf(
       nonces,
       guesses: told(limiter, entry.issuer, threads?.guessed),
       issuers,
+      forwardAuth,
+      batch,
     })
   }
   const http = await createHttp(served, {
     exchange: exchangeToken,
     recordRefusal,
+    admit,
     version: version(),
     log: options.log,
     counters,
     everywhere: threads?.everywhere,
+    fromProxies: (request) => tools.fromProxies.has(request),
   })
   const operators = new Map<number, Operators>()
   const { grants } = extended(builtin(), options)

@@ -19,8 +19,9 @@ export function listenersOf(
   const folder = dirname(resolve(file))
   const refuse = (path: string, expected: string, cause: unknown): DragomanError =>
     new DragomanError('ERR_PROFILE_OPTION', { cause, detail: { file, path, expected } })
-  return listeners.map(({ host = '127.0.0.1', port, operations, operators, tls }, index) => {
-    const place = { host, port, operations, ...(operators && { operators: index }) }
+  return listeners.map((entry, index) => {
+    const { host = '127.0.0.1', port, operations, operators, forward_auth: forwardAuth, tls } = entry
+    const place = { host, port, operations, forwardAuth, ...(operators && { operators: index }) }
     const text = (member: keyof NonNullable<ListenerEntry['tls']>): string | undefined => {
       const name = tls?.[member]
       if (name === undefined) return undefined

@@ -25,8 +25,27 @@ export function checkDocument(document: ConfigurationDocument, report: Report): 
     : [[plain, []]]
   for (const [tenant, base] of all) checkTenant(tenant, base, report)
   unique(tenants?.map(({ name }) => name) ?? [], (index) => ['tenants', index, 'name'], report)
+  checkForwardAuth(all, report)
   // Host and path are what a request can be told apart by.
   unique(tenants?.map(({ issuer }) => siteOf(issuer)) ?? [], (index) => ['tenants', index, 'issuer'], report)
+}
+
+/** A proxy does not ask under the host of the issuer, so that the path alone must tell whose endpoint it is. */
+function checkForwardAuth(
+  tenants: readonly (readonly [tenant: Partial<TenantEntry>, base: Path])[],
+  report: Report,
+): void {
+  const endpoints = tenants.flatMap(([{ issuer, forward_auth: entries = [] }, base]) =>
+    entries.map(({ name }, index) => {
+      const place = issuer === undefined ? '' : URL.parse(issuer)?.pathname.replace(/\/$/, '')
+      return { url: `${place} ${name}`, path: [...base, 'forward_auth', index, 'name'] }
+    }),
+  )
+  unique(
+    endpoints.map(({ url }) => url),
+    (index) => endpoints[index]?.path ?? [],
+    report,
+  )
 }
 
 function checkListeners(listeners: readonly ListenerEntry[], report: Report): void {

@@ -8,6 +8,8 @@ import type { Services } from '../core/exchange.ts'
 import type { Observer } from '../core/observer.ts'
 import type { ReplayStore } from '../core/stores.ts'
 import type { ConfigurationPlaces } from '../explain/found.ts'
+import type { BatchLimits } from '../gateway/batch-request.ts'
+import type { ForwardAuth } from '../gateway/forward-auth.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
 import type { Check } from '../profiles/check.ts'
 import { loadProfiles } from '../profiles/load.ts'
@@ -19,6 +21,8 @@ import { verifiedStore } from '../stores/verified.ts'
 import { createTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
 import { loadClients } from './clients.ts'
 import { type Files, onDisk } from './files.ts'
+import { loadForwardAuth } from './forward-auth.ts'
+import { BATCH_DEFAULTS } from './schema.ts'
 import { modeOf } from './secret-files.ts'
 import { loadSecrets } from './secrets.ts'
 import type { Configuration, TenantEntry } from './types.ts'
@@ -33,6 +37,10 @@ export interface Tenant {
   readonly limits: { readonly bytes: number; readonly parameters: number; readonly parameterBytes: number }
   /** `undefined`: not said. */
   readonly concurrent: number | undefined
+  /** `undefined`: no batches are taken. */
+  readonly batch: BatchLimits | undefined
+  /** Endpoints for proxies. */
+  readonly forwardAuth: readonly ForwardAuth[]
   readonly dpopNonce: boolean
   /** Where its entries stand in the configuration, for explanations. */
   readonly places: ConfigurationPlaces | undefined
@@ -120,6 +128,8 @@ export async function createTenant(
     readFile: (profile, name) => from.read(resolve(dirname(profile), name)).toString('utf8'),
     secret,
   })
+  const forwardAuth = loadForwardAuth(entry.forward_auth ?? [], { profiles: profiles.all, clients }, report)
+  report.settle()
   const { file } = entry.audit ?? {}
   const { catalog, clock, random } = tools
   return {
@@ -154,6 +164,11 @@ export async function createTenant(
       parameterBytes: entry.limits?.parameter_bytes ?? 32_768,
     },
     concurrent: entry.limits?.concurrent_exchanges,
+    forwardAuth,
+    batch: entry.batch && {
+      items: entry.batch.items ?? BATCH_DEFAULTS.items,
+      bytes: entry.batch.body_bytes ?? BATCH_DEFAULTS.bytes,
+    },
     dpopNonce: entry.dpop_nonce === true,
     places: configuration.placesFor?.(entry),
     issuers: trust.status,

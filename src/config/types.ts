@@ -1,5 +1,7 @@
 import type { Value } from '../core/value.ts'
 import type { ConfigurationPlaces } from '../explain/found.ts'
+import type { ForwardedFrom } from '../gateway/forwarded.ts'
+import type { CertificateHeader } from '../gateway/forwarded-certificate.ts'
 import type { KeyEntry } from '../keys/index.ts'
 import type { Report } from '../profiles/report.ts'
 import type { Source } from '../profiles/source.ts'
@@ -33,6 +35,7 @@ export interface ListenerEntry {
   readonly port: number
   readonly operations?: boolean
   readonly operators?: { readonly secret_file?: string; readonly secret_env?: string }
+  readonly forward_auth?: boolean
   readonly tls?: { readonly certificate: string; readonly key: string; readonly client_ca?: string }
 }
 
@@ -45,6 +48,8 @@ export interface TenantEntry {
   readonly clients?: readonly ClientEntry[]
   readonly issuers?: readonly IssuerEntry[]
   readonly profiles: string | readonly string[]
+  readonly forward_auth?: readonly ForwardAuthEntry[]
+  readonly batch?: { readonly items?: number; readonly body_bytes?: number }
   readonly limits?: {
     readonly body_bytes?: number
     readonly parameters?: number
@@ -57,6 +62,22 @@ export interface TenantEntry {
   readonly x509?: { readonly claims_extension?: string | false; readonly conforming?: boolean }
   readonly dpop_nonce?: boolean
   readonly clock_skew?: number
+}
+
+export interface ForwardAuthEntry {
+  readonly name: string
+  readonly profile: string
+  readonly client: string
+  readonly client_header?: string
+  readonly request_from: ForwardedFrom
+  readonly headers?: readonly string[]
+  readonly client_certificate?: CertificateHeader
+  readonly subject_token_type?: string
+  readonly audience?: readonly string[]
+  readonly resource?: readonly string[]
+  readonly scope?: readonly string[]
+  readonly result_header?: string
+  readonly max_token_bytes?: number
 }
 
 export interface SecretEntry {

@@ -1,7 +1,7 @@
 import { type Danger, dangers, type Profile } from '../core/profile.ts'
 import { TOKEN_EXCHANGE, tokenTypes } from '../core/types.ts'
 import { modeFault, type SecretFile, secretFilesOf } from './secret-files.ts'
-import type { ClientEntry, ListenerEntry, TenantEntry } from './types.ts'
+import type { ClientEntry, ForwardAuthEntry, ListenerEntry, TenantEntry } from './types.ts'
 
 /**
  * What an operator should know of a tenant before it starts, a sentence each: what is legal and gives something up. First
@@ -24,6 +24,7 @@ export function warningsOf(
     ...secrets
       .filter(({ value }) => value !== undefined)
       .map(({ name }) => `the secret ${name} stands in the configuration`),
+    ...(entry.forward_auth ?? []).flatMap((endpoint) => ofForwardAuth(endpoint, listeners)),
     ...readableOf(secretFilesOf(entry), mode),
     ...(entry.x509?.conforming === false ? ['x509: certificates that RFC 5280 does not allow are taken'] : []),
   ]
@@ -75,5 +76,20 @@ function ofClient(client: ClientEntry, listeners: readonly ListenerEntry[]): rea
     ...(client.token_endpoint_auth_method === 'tls_client_auth' && noTls
       ? [says('it authenticates by certificate, and no listener has TLS')]
       : []),
+  ]
+}
+
+function ofForwardAuth(
+  { name, client_certificate: certificate }: ForwardAuthEntry,
+  listeners: readonly ListenerEntry[],
+): readonly string[] {
+  const says = (text: string) => `forward_auth ${name}: ${text}`
+  return [
+    ...(listeners.some(({ forward_auth: served }) => served === true)
+      ? []
+      : [says('no listener has `forward_auth: true`, so nobody can ask')]),
+    ...(certificate === undefined
+      ? []
+      : [says(`client certificates are taken as the proxy says in ${certificate.header}, without a handshake`)]),
   ]
 }

@@ -26,6 +26,10 @@ export interface AuditRecord {
   readonly code?: string | undefined
   /** What the client was told. */
   readonly error?: string | undefined
+  /** The endpoint that was asked, where it is not the token endpoint. */
+  readonly endpoint?: string | undefined
+  /** The batch that it was one of: the request id of the whole. */
+  readonly batch?: string | undefined
   readonly client?: string | undefined
   readonly client_method?: string | undefined
   readonly profile?: string | undefined

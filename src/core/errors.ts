@@ -89,7 +89,7 @@ export const errors = {
     'invalid_request',
     413,
     'the request is too large',
-    'The body exceeds the limit of `limits.body_bytes`.',
+    'The body exceeds the limit of `limits.body_bytes`, or a batch that of `batch.body_bytes`.',
     'Send smaller tokens, or raise the limit.',
   ),
   ERR_REQUEST_FORM: badRequest(
@@ -154,6 +154,17 @@ export const errors = {
     'the certification request cannot be used',
     '`csr` is not a PKCS#10 request in strict DER, its signature does not verify, or its key is of a kind that is not accepted.',
     'Make it with `openssl req -new`; `detail` says what was wrong.',
+  ),
+
+  ERR_REQUEST_BATCH: badRequest(
+    'the batch cannot be read',
+    'The body is not a JSON object with a list of items within the limits, or their ids do not tell them apart; `detail` says what.',
+    'See the how-to page on batches; split what is too large.',
+  ),
+  ERR_REQUEST_FORWARDED: badRequest(
+    'the request that is asked about cannot be told',
+    'A proxy asks, and what it says of the request before it is absent, said twice, or not of its form; `detail` says what.',
+    'Have the proxy set the fields that `forward_auth[].request_from` names, and let no client set them.',
   ),
 
   // What a service was asked with a token: thrown by `dragoman/verify`, never by a gateway
@@ -360,6 +371,13 @@ export const errors = {
     'the exchange would widen the token',
     'After the stages, the output would have more lifetime, audience, scope, or less history or binding than the input.',
     'Narrow the profile; `detail.rule` names the `danger_` option that would allow it.',
+  ),
+  ERR_PROFILE_HEADER: reason(
+    'server_error',
+    500,
+    'the token does not fit into a header field',
+    'What was issued for a proxy is longer than `forward_auth[].max_token_bytes`, or is not visible ASCII.',
+    'Keep fewer claims or a shorter signature; or raise the limit, and the buffers of the proxy with it.',
   ),
   ERR_PROFILE_ACTOR_REFUSED: badRequest(
     'an actor token is not accepted here',

@@ -46,6 +46,41 @@ export interface TokenRequest {
   readonly trace?: TraceContext | undefined
   /** DER of the certificates shown in the TLS handshake, leaf first; the leaf's key has been proved there. */
   readonly certificates: readonly Uint8Array[] | undefined
+  /** Which endpoint was asked, where it is not the token endpoint: for the audit record. */
+  readonly endpoint?: string | undefined
+  /** The batch that it is one of, by the id of its HTTP request. */
+  readonly batch?: string | undefined
+  /** The one profile that may serve it, where the endpoint has one of its own. Never from the request itself. */
+  readonly profile?: string | undefined
+  /** What a proxy asks about, at an endpoint for proxies: the proofs above were made for that. */
+  readonly forwarded?: ForwardedRequest | undefined
+}
+
+/**
+ * The request that an authenticated proxy has before it and asks about. It is what the proxy says: nothing else vouches
+ * for it.
+ */
+export interface ForwardedRequest {
+  readonly method: string
+  readonly scheme: 'http' | 'https'
+  /** Lower case, with its port if one was sent. */
+  readonly host: string
+  /** As sent, nothing decoded; it has no dot segments. */
+  readonly path: string
+  /** As sent, without the question mark; `undefined`: there is none. */
+  readonly query: string | undefined
+  /** The header fields that the configuration names, those that are there, by their names in lower case. */
+  readonly headers: ValueMap
+  /** DER of the certificates that the proxy saw in a handshake, leaf first, where it is trusted to say so. */
+  readonly certificates: readonly Uint8Array[] | undefined
+  /** Characters that the token may have, all of them visible ASCII: it is handed back in a header field. */
+  readonly maxCharacters: number
+}
+
+/** What holds for several exchanges of one HTTP request: who asks, and the keys that were shown once for all of them. */
+export interface Admission {
+  readonly client: Verified<Client>
+  readonly proofs: readonly Verified<Proof>[]
 }
 
 /** One request, from its parameters to its audit record. */

@@ -1,4 +1,4 @@
-import type { Exchange } from './exchange.ts'
+import type { Exchange, ForwardedRequest } from './exchange.ts'
 import type { ExpressionVariables } from './stage.ts'
 import type { Draft, Token } from './token.ts'
 import type { Value, ValueMap } from './value.ts'
@@ -10,7 +10,8 @@ import { map } from './value.ts'
  * `claims`: the draft as it is now. `subject`, `actor`: the verified tokens, all their claims, and beside them `iss`,
  * `aud`, `exp`, `nbf`, `iat`, `id`, `format`, `kind`, `scope`, `trust_domain` where they have one. `client`: `id`, `method`.
  * `request`: `audience`, `resource`, `scope`, `requested_token_type`, `context` and `details` (the objects of
- * `request_context` and `request_details`) as sent. `proof`: `method`, `jkt` of the first proof,
+ * `request_context` and `request_details`) as sent; `forwarded`, where a proxy asks: `method`, `scheme`, `host`, `path`,
+ * `query`, `headers` of the request before it, as the proxy says. `proof`: `method`, `jkt` of the first proof,
  * `methods` of all. What is not there is absent, never null: `has(...)` asks for it.
  */
 export function variablesOf(draft: Draft, exchange: Exchange): ExpressionVariables {
@@ -35,11 +36,15 @@ export function variablesOf(draft: Draft, exchange: Exchange): ExpressionVariabl
       return client
     },
     get request() {
-      const { audience, resource, scope, requested_token_type, request_context, request_details } = exchange.request
-      request ??= record({
-        ...{ audience, resource, scope, requested_token_type },
-        ...{ context: request_context, details: request_details },
-      })
+      if (request === undefined) {
+        const { audience, resource, scope, requested_token_type, request_context, request_details } = exchange.request
+        const { forwarded } = exchange.request
+        request = record({
+          ...{ audience, resource, scope, requested_token_type },
+          ...{ context: request_context, details: request_details },
+          forwarded: forwarded && forwardedVariables(forwarded),
+        })
+      }
       return request
     },
     get proof() {
@@ -78,6 +83,9 @@ function tokenVariables({ claims, validity, provenance }: Token): ValueMap {
   }
   return all
 }
+
+const forwardedVariables = ({ method, scheme, host, path, query, headers }: ForwardedRequest): ValueMap =>
+  record({ method, scheme, host, path, query, headers })
 
 function record(members: { readonly [name: string]: Value | undefined }): ValueMap {
   const entries: [string, Value][] = []

@@ -2,7 +2,7 @@ import { assertMayAct } from '../core/act.ts'
 import type { Client } from '../core/client.ts'
 import type { Layout } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
-import type { Exchange, ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
+import type { Admission, Exchange, ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
 import type { Signer } from '../core/keys.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
@@ -23,14 +23,19 @@ import { assertLossesNotWider, assertNotWider } from './wider.ts'
 /**
  * One token exchange (RFC 8693), or a grant that is redeemed like one: request in, token out, one audit record on every way.
  *
+ * @param admitted by {@link admit}: who asks, where several exchanges came in one request
  * @throws {@link DragomanError}, always: anything else that goes wrong inside becomes `ERR_INTERNAL`
  */
-export async function exchangeToken(request: TokenRequest, services: Services): Promise<ExchangeResult> {
+export async function exchangeToken(
+  request: TokenRequest,
+  services: Services,
+  admitted?: Admission,
+): Promise<ExchangeResult> {
   const trail = startTrail(request, services)
   const uses = startUses(services)
   let result: ExchangeResult
   try {
-    result = await issue(await translate(request, services, trail), trail, uses)
+    result = await issue(await translate(request, services, trail, admitted), trail, uses)
   } catch (error) {
     const refusal = trail.refuse(error)
     await uses.giveBack()
@@ -47,8 +52,14 @@ export async function exchangeToken(request: TokenRequest, services: Services): 
 }
 
 /** Leaves the record of a request that was refused before it could be read whole. */
-export function recordRefusal(id: string, error: unknown, services: Services): void {
-  const trail = startTrail({ id }, services)
+export function recordRefusal(
+  request: Pick<TokenRequest, 'id'> & Partial<TokenRequest>,
+  error: unknown,
+  services: Services,
+  admitted?: Admission,
+): void {
+  const trail = startTrail(request, services)
+  if (admitted) trail.client = admitted.client
   trail.refuse(error)
   leave(trail, services)
 }
@@ -64,11 +75,43 @@ export interface Translated {
   readonly once: readonly Verified<Token>[]
 }
 
+/**
+ * Authenticates the client of several exchanges once, and verifies a proof that it sent for all of them. `url`: where they
+ * were sent, which a DPoP proof names; it names none of the tokens. Leaves a record when it refuses, since no exchange then
+ * does.
+ *
+ * @throws {@link DragomanError} `ERR_CLIENT_*`, `ERR_PROOF_*`, `ERR_AUDIT_UNAVAILABLE`
+ */
+export async function admit(request: TokenRequest, services: Services, url: string): Promise<Admission> {
+  // Each of the exchanges is watched; what comes before them is no exchange.
+  const trail = startTrail(request, { ...services, observer: undefined })
+  try {
+    if (services.audit.healthy?.() === false) throw new DragomanError('ERR_AUDIT_UNAVAILABLE')
+    const now = Math.floor(services.clock())
+    const client = await step(trail, 'authenticate', () => authenticate(request, now, services))
+    if (client === undefined) throw new DragomanError('ERR_CLIENT_MISSING')
+    trail.client = client
+    // Who shows a certificate shows it with each of them: it is looked at there.
+    const shown = { ...request, certificates: undefined, csr: undefined }
+    const proofs = await step(trail, 'prove', () => prove(shown, client, now, { ...services, tokenEndpoint: url }))
+    return { client, proofs }
+  } catch (error) {
+    const refusal = trail.refuse(error)
+    leave(trail, services)
+    throw refusal
+  }
+}
+
 /** All of it but what cannot be taken back: the mark of first use, and the signature. */
-export async function translate(request: TokenRequest, services: Services, trail: Trail): Promise<Translated> {
+export async function translate(
+  request: TokenRequest,
+  services: Services,
+  trail: Trail,
+  admitted?: Admission,
+): Promise<Translated> {
   if (services.audit.healthy?.() === false) throw new DragomanError('ERR_AUDIT_UNAVAILABLE')
   const now = Math.floor(services.clock())
-  const caller = await step(trail, 'authenticate', () => authenticate(request, now, services))
+  const caller = await step(trail, 'authenticate', () => admitted?.client ?? authenticate(request, now, services))
   if (caller) trail.client = caller
   const profile = await step(trail, 'select', () => select(request, caller, services.profiles))
   trail.profile = profile
@@ -76,7 +119,9 @@ export async function translate(request: TokenRequest, services: Services, trail
   // Of somebody who has not authenticated nothing is remembered before a token has been verified: it would fill the store.
   const shown = startUses(services)
   const replay = caller === undefined ? shown.later(now) : services.replay
-  const proofs = await step(trail, 'prove', () => prove(request, caller, now, { ...services, replay }))
+  const proofs = await step(trail, 'prove', () =>
+    prove(request, caller, now, { ...services, replay }, admitted?.proofs),
+  )
   trail.proofs = proofs
   const inputs: Verified<Token>[] = []
   const once: Verified<Token>[] = []
@@ -87,8 +132,8 @@ export async function translate(request: TokenRequest, services: Services, trail
     if (acceptance.singleUse) once.push(token)
     return token
   }
-  const subject = await step(trail, 'verify subject', () =>
-    verify(subjectOf(request, services), profile.accepts.subject),
+  const subject = await step(trail, 'verify subject', async () =>
+    presented(await verify(subjectOf(request, services), profile.accepts.subject), request),
   )
   trail.subject = subject
   if (caller === undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
@@ -137,7 +182,9 @@ export async function translate(request: TokenRequest, services: Services, trail
 async function issue(translated: Translated, trail: Trail, uses: Uses): Promise<ExchangeResult> {
   const { exchange, draft, layout, ledger, signer } = translated
   await firstUse(translated, trail, uses)
-  const issued = await step(trail, 'sign', async () => layout.finish(await sign(layout.toBeSigned, signer)))
+  const issued = await step(trail, 'sign', async () =>
+    fitting(layout.finish(await sign(layout.toBeSigned, signer)), exchange.request),
+  )
   trail.issued = issued
   return answer(issued, draft, exchange, ledger)
 }
@@ -160,10 +207,11 @@ async function prove(
   client: Verified<Client> | undefined,
   now: number,
   services: Services,
+  before: readonly Verified<Proof>[] = [],
 ): Promise<readonly Verified<Proof>[]> {
   const { clockSkew, tokenEndpoint, replay, proofMethods } = services
   const tools = { now, clockSkew, tokenEndpoint, replay, algorithms: services.proofAlgorithms }
-  const proofs: Verified<Proof>[] = []
+  const proofs = [...before]
   for (const method of proofMethods) {
     const proof = await method.prove(request, tools)
     if (proof) proofs.push(asVerified(proof))
@@ -181,6 +229,14 @@ const subjectOf = (
   { grant_type, subject_token: raw, subject_token_type: type }: TokenRequest,
   { grants }: Services,
 ): Envelope => ({ raw, type, role: grants.find((grant) => grant.type === grant_type)?.role ?? 'subject' })
+
+/** RFC 9449 §7.1: at a resource, a proof goes with a token that is bound to its key; here it asks for no binding. */
+function presented(subject: Verified<Token>, { forwarded, dpop }: TokenRequest): Verified<Token> {
+  if (forwarded === undefined || dpop.length === 0 || subject.confirmation !== undefined) return subject
+  throw new DragomanError('ERR_PROOF_MISMATCH', {
+    detail: { expected: 'a token that is bound to the key of the proof' },
+  })
+}
 
 async function verifyActor(
   { actor_token: raw, actor_token_type: type }: TokenRequest,
@@ -210,6 +266,16 @@ function signerOf({ key }: Profile, { keys }: Services): Signer {
 
 const sign = (data: Uint8Array, signer: Signer): Promise<Uint8Array> =>
   orUnavailable('ERR_KEY_UNAVAILABLE', () => signer.sign(data))
+
+/** A token that is to go into a header field must be one that can. */
+function fitting(issued: Issued, { forwarded }: TokenRequest): Issued {
+  if (forwarded === undefined) return issued
+  const { length } = issued.raw
+  if (length <= forwarded.maxCharacters && /^[\x21-\x7e]+$/.test(issued.raw)) return issued
+  throw new DragomanError('ERR_PROFILE_HEADER', {
+    detail: { expected: `at most ${forwarded.maxCharacters} characters of visible ASCII`, actual: length },
+  })
+}
 
 function answer(issued: Issued, draft: Draft, exchange: Exchange, ledger: ExchangeResult['ledger']): ExchangeResult {
   const { now, profile, request } = exchange

@@ -9,9 +9,10 @@ import { isList, type Value } from '../core/value.ts'
 /**
  * The one profile that serves this request.
  *
- * No profile, no translation. Narrows the client's profiles by what was sent, in this order: grant, token types, requested
- * type, targets, presence of an actor token; the first narrowing that leaves none is the reason of the refusal. Several
- * left are refused too, since the order of files must not decide who gets what.
+ * No profile, no translation. Where the endpoint has a profile of its own, it is that one. Narrows the client's profiles
+ * by what was sent, in this order: grant, token types, requested type, targets, presence of an actor token; the first
+ * narrowing that leaves none is the reason of the refusal. Several left are refused too, since the order of files must not
+ * decide who gets what.
  * Does NOT look into any token.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_*`, `ERR_REQUEST_TOKEN_TYPE`, `ERR_REQUEST_ACTOR`, `ERR_CLIENT_MISSING`
@@ -25,7 +26,9 @@ export function select(request: TokenRequest, client: Verified<Client> | undefin
   return narrowed(request, named, profiles)
 }
 
-const isFor = ({ accepts }: Profile, { grant_type }: TokenRequest): boolean => accepts.grant === grant_type
+/** Of the grant that was sent; and where the endpoint that was asked has a profile of its own, it is that one or none. */
+const isFor = ({ name, accepts }: Profile, { grant_type, profile }: TokenRequest): boolean =>
+  accepts.grant === grant_type && (profile === undefined || name === profile)
 
 function candidates(request: TokenRequest, client: Client | undefined, profiles: ProfileSet): readonly Profile[] {
   const [audience] = request.audience

@@ -76,6 +76,8 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
       ...(refusal
         ? { result: 'refused', code: refusal.code, error: errorHeard(refusal.code, grant) }
         : { result: 'issued' }),
+      endpoint: request.endpoint,
+      batch: request.batch,
       // Where the subject token stands for the client, the client's id is the subject.
       client: trail.client?.method === 'subject_token' ? subject() : trail.client?.id,
       client_method: trail.client?.method,

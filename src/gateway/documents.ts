@@ -28,7 +28,7 @@ export function certificates({ keys }: Services): string | undefined {
   return blocks.size === 0 ? undefined : [...blocks].join('')
 }
 
-type Member = string | boolean | readonly string[]
+type Member = string | boolean | number | readonly string[]
 
 /**
  * The metadata of an issuer (RFC 8414 §2), with what is announced of identity chaining and ID-JAG where a profile serves
@@ -39,7 +39,7 @@ type Member = string | boolean | readonly string[]
 export function metadata(tenant: GatewayTenant): string {
   const { services } = tenant
   const { issuer, tokenEndpoint, profiles, grants, clientMethods, proofMethods, proofAlgorithms, keys } = services
-  const { base, jwks: keysPath, coseKeys: cosePath, certificates: certificatesPath } = pathsOf(services)
+  const { base, batch, jwks: keysPath, coseKeys: cosePath, certificates: certificatesPath } = pathsOf(services)
   const root = issuer.replace(/\/$/, '')
   const url = (path: string): string => `${root}${path.slice(base.length)}`
   const served = ({ type }: Grant): boolean => profiles.all.some(({ accepts }) => accepts.grant === type)
@@ -64,6 +64,8 @@ export function metadata(tenant: GatewayTenant): string {
     ['dpop_signing_alg_values_supported', proofs.has('dpop') ? joseNames(proofAlgorithms) : []],
     ['tls_client_certificate_bound_access_tokens', (tenant.mutualTls === true && proofs.has('mtls')) || undefined],
     ['dragoman_subject_token_types_supported', unique(profiles.all.flatMap(({ accepts }) => accepts.subject.types))],
+    ['dragoman_batch_endpoint', tenant.batch && url(batch)],
+    ['dragoman_batch_items_supported', tenant.batch?.items],
     ['dragoman_cose_keys_uri', url(cosePath)],
     ['dragoman_certificates_uri', keys.all().some(({ chain }) => chain.length > 0) ? url(certificatesPath) : undefined],
   ]

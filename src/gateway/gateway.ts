@@ -1,18 +1,26 @@
+import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { DragomanError, type ErrorCode } from '../core/errors.ts'
+import { DragomanError, type ErrorCode, errors } from '../core/errors.ts'
+import { attempter, type ExchangeOptions } from './attempt.ts'
+import { batchHandler } from './batch.ts'
 import { certificates, coseKeys, jwks, metadata } from './documents.ts'
+import { type ForwardAuth, forwardAuthHandler } from './forward-auth.ts'
 import { type GuessLimits, guessLimiter } from './guess.ts'
 import { type Counters, type Metrics, metricsOf, newCounters } from './metrics.ts'
 import { OPERATIONS, operations } from './operations.ts'
 import { type Answer, type AnswerContext, failure, publicDocument, send } from './reply.ts'
-import { type GatewayTenant, type Paths, type Site, siteOf } from './tenant.ts'
-import { causeOf, type TokenOptions, tokenHandler } from './token.ts'
+import { causeOf, teller } from './tell.ts'
+import { FORWARD_AUTH, type GatewayTenant, type Paths, type Site, siteOf } from './tenant.ts'
+import { peerChains } from './tls.ts'
+import { tokenHandler } from './token.ts'
 import { CONCURRENT_EXCHANGES, type TurnLimits, turns } from './turn.ts'
 
-export interface HttpOptions extends TokenOptions {
+export interface HttpOptions extends ExchangeOptions {
   readonly version: string
   readonly turns?: TurnLimits | undefined
   readonly guesses?: GuessLimits | undefined
+  /** Whether a request came by a listener that is set aside for proxies. Default: none did. */
+  readonly fromProxies?: ((request: IncomingMessage) => boolean) | undefined
   /** What has been counted so far, by a configuration before this one. Default: nothing. */
   readonly counters?: Counters | undefined
   /** What `/metrics` shows, where other threads serve beside this one. Default: what was measured here. */
@@ -65,7 +73,38 @@ export async function createHttp(tenants: readonly GatewayTenant[], options: Htt
     turnAway(reply, code, CLOSED)
   })
 
-  route(app, sites, 'POST', ({ token }) => token, tokenHandler(options), turnAway)
+  const chainOf = peerChains()
+  const tell = teller(options.log)
+  const attempt = attempter(options, tell)
+  route(app, sites, 'POST', ({ token }) => token, tokenHandler(attempt, options, chainOf), turnAway)
+  const batching = sites.filter(({ tenant }) => tenant.batch !== undefined)
+  if (batching.length > 0) {
+    if (options.admit === undefined) throw new TypeError('`admit`, for tenants that take batches')
+    const handler = batchHandler(attempt, { ...options, admit: options.admit, tell }, chainOf)
+    const counted: Handler = async (site, request) => {
+      const answer = await handler(site, request)
+      const status = typeof answer === 'string' ? errors[answer].status : answer.status
+      metrics.batched(site.services.tenant, status)
+      return answer
+    }
+    route(
+      app,
+      batching,
+      'POST',
+      ({ batch }) => batch,
+      counted,
+      turnAway,
+      ({ tenant }) => tenant.batch?.bytes ?? 0,
+    )
+  }
+  const forwardAuth = forwardAuthHandler(attempt, { ...options, turnedAway: metrics.turnedAway }, chainOf)
+  forwardRoutes(app, sites, async (site, endpoint, rest, request, reply) => {
+    if (options.fromProxies?.(request.raw) !== true) return turnAway(reply, NOWHERE)
+    if (site.lane.full) return turnAway(reply, 'ERR_OVERLOADED')
+    const answer = await forwardAuth(site, endpoint, rest, request)
+    metrics.forwarded(site.services.tenant, endpoint.name, answer.status)
+    send(reply, answer)
+  })
   for (const { path, type, content } of documents) {
     const answer = (site: Site) => {
       const body = content(site)
@@ -114,6 +153,7 @@ function route(
   pathOf: (paths: Paths) => string,
   handler: Handler,
   turnAway: TurnAway,
+  bytesOf = ({ limits }: Site): number => limits.bytes,
 ): void {
   for (const [path, group] of Map.groupBy(sites, ({ paths }) => pathOf(paths))) {
     const [only, another] = group
@@ -122,7 +162,7 @@ function route(
     app.route({
       method,
       url: literal(path),
-      bodyLimit: Math.max(...group.map(({ limits }) => limits.bytes)),
+      bodyLimit: Math.max(...group.map(bytesOf)),
       // Before the body, so that whatever is too much costs as little as can be. The connection stays.
       onRequest: (request, reply, done) => {
         if (method === 'POST' && find(request)?.lane.full) turnAway(reply, 'ERR_OVERLOADED')
@@ -136,6 +176,37 @@ function route(
       },
     })
     refuseOthers(app, literal(path), method, turnAway)
+  }
+}
+
+type ForwardHandler = (
+  site: Site,
+  endpoint: ForwardAuth,
+  rest: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<void>
+
+/**
+ * Endpoints for proxies take every method: some proxies ask with that of the request before them, and some with its path
+ * behind ours. They ask without its body; one that comes all the same is refused.
+ */
+function forwardRoutes(app: FastifyInstance, sites: readonly Site[], handler: ForwardHandler): void {
+  for (const site of sites) {
+    for (const endpoint of site.tenant.forwardAuth ?? []) {
+      const path = `${site.paths.base}${FORWARD_AUTH}/${endpoint.name}`
+      const route = (url: string) =>
+        app.route({
+          method: app.supportedMethods,
+          url,
+          exposeHeadRoute: false,
+          bodyLimit: 1,
+          handler: (request, reply) =>
+            handler(site, endpoint, (request.raw.url ?? '').slice(path.length), request, reply),
+        })
+      route(literal(path))
+      if (endpoint.from === 'path') route(`${literal(path)}/*`)
+    }
   }
 }
 

@@ -15,7 +15,7 @@ import { type TlsSetting, tlsOptions } from './tls.ts'
 
 /** What is served: it may change behind the listeners, which stay. */
 export interface Served {
-  routing(request: IncomingMessage, response: ServerResponse): void
+  routing(request: IncomingMessage, response: ServerResponse, listener: ListenerSetting): void
   /** What is served to operators, by the number of the listener. */
   operators?(listener: number, request: IncomingMessage, response: ServerResponse): void
   close(): PromiseLike<unknown>
@@ -32,6 +32,8 @@ export interface ListenerSetting {
   readonly operations?: boolean | undefined
   /** By this number, serves what operators are served, and the paths of the process, in place of what clients are. */
   readonly operators?: number | undefined
+  /** Whether the endpoints for proxies are served here. Default: no. */
+  readonly forwardAuth?: boolean | undefined
   /** Several processes or threads listen to one port. */
   readonly reusePort?: boolean | undefined
 }
@@ -84,7 +86,7 @@ export async function listen(app: Served, settings: readonly ListenerSetting[]):
         else refuseRaw(response, 'ERR_REQUEST_ENDPOINT')
         return
       }
-      app.routing(request, response)
+      app.routing(request, response, setting)
     }
     const server = setting.tls
       ? createTlsServer({ ...SERVER, ...tlsOptions(setting.tls) }, answer)
@@ -168,9 +170,16 @@ function closed(server: Server, grace: number): Promise<void> {
   })
 }
 
-function isOperation(url: string | undefined): boolean {
-  const path = url?.split('?', 1)[0]
-  return OPERATIONS.some((operation) => operation === path)
+/** Whether the router would find one of these paths, which it decodes first. */
+function isOperation(url = ''): boolean {
+  const [path = ''] = url.split(/[?#;]/, 1)
+  try {
+    const decoded = decodeURIComponent(path)
+    return OPERATIONS.some((operation) => operation === decoded)
+  } catch {
+    // The router cannot decode it either.
+    return false
+  }
 }
 
 const nobody = { id: undefined, realm: '', challenged: false, authenticated: false }

@@ -10,6 +10,10 @@ export interface Metrics {
   exchanged(record: AuditRecord): void
   /** A request that came to no exchange and has no record: wrong path or method, no room. */
   turnedAway(code: ErrorCode): void
+  /** What a proxy was answered, by the endpoint's name in the configuration. */
+  forwarded(tenant: string, endpoint: string, status: number): void
+  /** A batch, by the status of the whole; each of its exchanges counts by itself. */
+  batched(tenant: string, status: number): void
   /** Prometheus text format. */
   text(): Promise<string>
   /** The same as values, to be put together with those of other threads. */
@@ -59,6 +63,8 @@ export interface Counters {
   readonly tokens: Counter<'tenant' | 'direction' | 'format' | 'algorithm'>
   readonly duration: Histogram<'tenant' | 'profile'>
   readonly away: Counter<'code'>
+  readonly forwarded: Counter<'tenant' | 'endpoint' | 'status'>
+  readonly batches: Counter<'tenant' | 'status'>
   /** Which reading of the configuration is in force. */
   readonly current: number
   generation(number: number): void
@@ -122,6 +128,18 @@ export function newCounters(surroundings: 'process' | 'thread' | 'nothing' = 'pr
       labelNames: ['code'],
       registers,
     }),
+    forwarded: new Counter({
+      name: 'dragoman_forward_auth_total',
+      help: 'Questions of proxies, by endpoint and answer: 200 passes, 401 and 403 refuse, 503 cannot be decided',
+      labelNames: ['tenant', 'endpoint', 'status'],
+      registers,
+    }),
+    batches: new Counter({
+      name: 'dragoman_batches_total',
+      help: 'Batches, by the status of the whole: 200 however its exchanges ended, each of which counts by itself',
+      labelNames: ['tenant', 'status'],
+      registers,
+    }),
     get current() {
       return current
     },
@@ -139,7 +157,7 @@ export function metricsOf(
   counters: Counters,
   everywhere?: () => Promise<string>,
 ): Metrics {
-  const { exchanges, tokens, duration, away } = counters
+  const { exchanges, tokens, duration, away, forwarded, batches } = counters
   // What is read of this configuration's tenants ends with it.
   const registry = new Registry()
   collected(registry, tenants, turns)
@@ -178,6 +196,8 @@ export function metricsOf(
       if (result === 'issued') for (const counter of tokensOf(record)) counter.inc()
     },
     turnedAway: (code) => away.inc({ code }),
+    batched: (tenant, status) => batches.inc({ tenant, status }),
+    forwarded: (tenant, endpoint, status) => forwarded.inc({ tenant, endpoint, status }),
     text: everywhere ?? (async () => `${await counters.registry.metrics()}\n${await registry.metrics()}`),
     measured: async () => [...(await counters.registry.getMetricsAsJSON()), ...(await registry.getMetricsAsJSON())],
     contentType: registry.contentType,

@@ -30,13 +30,12 @@ export interface AnswerContext {
 const ALWAYS = { 'content-type': 'application/json', 'cache-control': 'no-store', pragma: 'no-cache' }
 
 // Where an error does not say better: long enough for a flush of the queue, short enough for a client that waits.
-const RETRY_AFTER = 1
+export const RETRY_AFTER = 1
 /** Statuses that say when to come again. */
 const TEMPORARY = new Set([429, 503])
 
 /** The answer to an exchange that issued a token (RFC 8693 §2.2.1). */
 export function success(result: ExchangeResult, { id, nonce }: AnswerContext): Answer {
-  const { access_token, issued_token_type, token_type, expires_in, scope, cnf } = result
   return {
     status: 200,
     headers: {
@@ -44,14 +43,20 @@ export function success(result: ExchangeResult, { id, nonce }: AnswerContext): A
       ...(id !== undefined && { 'x-request-id': id }),
       ...(nonce !== undefined && { 'dpop-nonce': nonce }),
     },
-    body: JSON.stringify({
-      access_token,
-      issued_token_type,
-      token_type,
-      expires_in,
-      ...(scope && { scope: scope.join(' ') }),
-      ...(cnf && { cnf }),
-    }),
+    body: JSON.stringify(issuedMembers(result)),
+  }
+}
+
+/** RFC 8693 §2.2.1 */
+export function issuedMembers(result: ExchangeResult): object {
+  const { access_token, issued_token_type, token_type, expires_in, scope, cnf } = result
+  return {
+    access_token,
+    issued_token_type,
+    token_type,
+    expires_in,
+    ...(scope && { scope: scope.join(' ') }),
+    ...(cnf && { cnf }),
   }
 }
 
@@ -62,10 +67,7 @@ export function success(result: ExchangeResult, { id, nonce }: AnswerContext): A
  * The one addition: an authenticated client that asked for a token type hears which there are (from the configuration).
  */
 export function failure(error: unknown, context: AnswerContext): Answer {
-  const known = error instanceof DragomanError ? error : undefined
-  const code: ErrorCode = known?.code ?? 'ERR_INTERNAL'
-  const { status, description } = errors[code]
-  const available = context.authenticated && code === 'ERR_PROFILE_REQUESTED_TYPE' ? listed(known?.detail) : undefined
+  const { status, retryAfter, members } = refusedMembers(error, context.authenticated, context.grant)
   return {
     status,
     headers: {
@@ -73,13 +75,23 @@ export function failure(error: unknown, context: AnswerContext): Answer {
       ...(context.id !== undefined && { 'x-request-id': context.id }),
       // RFC 6749 §5.2: of the scheme that the client used; Basic is the one there is.
       ...(status === 401 && context.challenged && { 'www-authenticate': `Basic realm="${context.realm}"` }),
-      ...(TEMPORARY.has(status) && { 'retry-after': String(Math.ceil(known?.retryAfter ?? RETRY_AFTER)) }),
+      ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
       ...(context.nonce !== undefined && { 'dpop-nonce': context.nonce }),
     },
-    body: JSON.stringify({
-      error: errorHeard(code, context.grant),
-      error_description: printable(available ?? description),
-    }),
+    body: JSON.stringify(members),
+  }
+}
+
+/** The members of {@link failure}, the status beside them, and for temporary ones the seconds to wait. */
+export function refusedMembers(error: unknown, authenticated: boolean, grant?: AnswerContext['grant']) {
+  const known = error instanceof DragomanError ? error : undefined
+  const code: ErrorCode = known?.code ?? 'ERR_INTERNAL'
+  const { status, description } = errors[code]
+  const available = authenticated && code === 'ERR_PROFILE_REQUESTED_TYPE' ? listed(known?.detail) : undefined
+  return {
+    status,
+    retryAfter: TEMPORARY.has(status) ? Math.ceil(known?.retryAfter ?? RETRY_AFTER) : undefined,
+    members: { error: errorHeard(code, grant), error_description: printable(available ?? description) },
   }
 }
 
@@ -97,6 +109,13 @@ function listed(detail: DragomanError['detail'] | undefined): string | undefined
 /** RFC 6749 §5.2: `error_description` holds %x20-21, %x23-5B and %x5D-7E only. */
 export const printable = (text: string): string =>
   text.slice(0, MAX_DESCRIPTION).replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, '?')
+
+/** An answer that is no error, for nobody to keep. */
+export const json = (status: number, content: object, headers: Answer['headers'] = {}): Answer => ({
+  status,
+  headers: { ...ALWAYS, ...headers },
+  body: JSON.stringify(content),
+})
 
 /** A public document, and for how many seconds it may be kept. */
 export const publicDocument = (body: string | Buffer, type: string, seconds: number): Answer => ({

@@ -1,7 +1,9 @@
 import type { AuditRecord, AuditSink } from '../core/audit.ts'
 import type { Services } from '../core/exchange.ts'
 import type { ValueMap } from '../core/value.ts'
+import type { BatchLimits } from './batch-request.ts'
 import { FORM_LIMITS, type FormLimits } from './form.ts'
+import type { ForwardAuth } from './forward-auth.ts'
 import type { GuessLimiter } from './guess.ts'
 import type { Lane } from './turn.ts'
 
@@ -20,6 +22,10 @@ export interface GatewayTenant {
   readonly concurrent?: number | undefined
   /** Who guesses credentials of its clients. Default: a limiter of its own. */
   readonly guesses?: GuessLimiter | undefined
+  /** Endpoints for proxies. */
+  readonly forwardAuth?: readonly ForwardAuth[] | undefined
+  /** Batches are taken, within these limits. Default: none are. */
+  readonly batch?: BatchLimits | undefined
   /** How the issuers of the tenant stand, for the metrics. */
   readonly issuers?: (() => readonly IssuerStatus[]) | undefined
 }
@@ -37,11 +43,15 @@ export interface Paths {
   /** Path of the issuer without a slash at its end; empty for the root. */
   readonly base: string
   readonly token: string
+  readonly batch: string
   readonly jwks: string
   readonly coseKeys: string
   readonly certificates: string
   readonly metadata: string
 }
+
+/** Where the endpoints for proxies are, behind the path of the issuer: nothing else of any tenant is there. */
+export const FORWARD_AUTH = '/forward-auth'
 
 /**
  * RFC 8414 §3.1: the well-known suffix goes between host and path, and a slash at the end of the path goes first. The
@@ -52,6 +62,7 @@ export function pathsOf({ issuer, tokenEndpoint }: Pick<Services, 'issuer' | 'to
   return {
     base,
     token: new URL(tokenEndpoint).pathname,
+    batch: `${new URL(tokenEndpoint).pathname}/batch`,
     jwks: `${base}/jwks`,
     coseKeys: `${base}/cose-keys`,
     certificates: `${base}/ca.pem`,

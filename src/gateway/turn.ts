@@ -25,11 +25,21 @@ export interface Turns extends Lane {
 export interface Lane {
   /** @throws {@link DragomanError} `ERR_OVERLOADED`, before the job is begun */
   run<T>(job: () => Promise<T>): Promise<T>
+  /**
+   * Runs the jobs of one request, each as if it had come alone; all count as under way. They wait behind those that did come
+   * alone, since whoever sends many at once asks for throughput. What one comes to is nothing to the others.
+   *
+   * @throws {@link DragomanError} `ERR_OVERLOADED`, before any is begun
+   */
+  runAll<T>(jobs: readonly (() => Promise<T>)[]): Promise<readonly PromiseSettledResult<T>[]>
   /** Begun and not ended. */
   readonly inFlight: number
   /** What is run now is refused: known before a request is read. */
   readonly full: boolean
 }
+
+// Of each flush, so that no number of single exchanges keeps batches waiting for ever.
+const FOR_BATCHES = MAX_FLUSH / 4
 
 /**
  * Starts the exchanges that arrived in one turn of the event loop together.
@@ -39,20 +49,43 @@ export interface Lane {
  */
 export function turns(limits: TurnLimits = TURN_LIMITS): Turns {
   const queue: (() => void)[] = []
+  const batched: (() => void)[] = []
   let inFlight = 0
 
   function flush(): void {
-    const jobs = queue.splice(0, MAX_FLUSH)
-    if (queue.length > 0) setImmediate(flush)
+    const single = queue.splice(0, batched.length > 0 ? MAX_FLUSH - FOR_BATCHES : MAX_FLUSH)
+    const jobs = [...single, ...batched.splice(0, MAX_FLUSH - single.length)]
+    if (queue.length + batched.length > 0) setImmediate(flush)
     for (const job of jobs) job()
   }
 
   function lane(most: number): Lane {
     let own = 0
-    const isFull = () => own >= most || queue.length >= limits.queued || inFlight >= limits.inFlight
+    const hasRoom = (jobs: number) => own + jobs <= most && inFlight + jobs <= limits.inFlight
+    const isFull = () => !hasRoom(1) || queue.length >= limits.queued
     const ended = () => {
       own -= 1
       inFlight -= 1
+    }
+    /** Begins a job, for which there is room, in one of the next turns. */
+    function put<T>(line: (() => void)[], job: () => Promise<T>): Promise<T> {
+      own += 1
+      inFlight += 1
+      return new Promise((resolve, reject) => {
+        line.push(() => {
+          job().then(
+            (result) => {
+              ended()
+              resolve(result)
+            },
+            (error) => {
+              ended()
+              reject(error)
+            },
+          )
+        })
+        if (queue.length + batched.length === 1) setImmediate(flush)
+      })
     }
     return {
       get inFlight() {
@@ -61,26 +94,9 @@ export function turns(limits: TurnLimits = TURN_LIMITS): Turns {
       get full() {
         return isFull()
       },
-      run(job) {
-        if (isFull()) return Promise.reject(new DragomanError('ERR_OVERLOADED', { retryAfter: 1 }))
-        own += 1
-        inFlight += 1
-        return new Promise((resolve, reject) => {
-          queue.push(() => {
-            job().then(
-              (result) => {
-                ended()
-                resolve(result)
-              },
-              (error) => {
-                ended()
-                reject(error)
-              },
-            )
-          })
-          if (queue.length === 1) setImmediate(flush)
-        })
-      },
+      run: (job) => (isFull() ? Promise.reject(overloaded()) : put(queue, job)),
+      runAll: (jobs) =>
+        hasRoom(jobs.length) ? Promise.allSettled(jobs.map((job) => put(batched, job))) : Promise.reject(overloaded()),
     }
   }
 
@@ -88,6 +104,7 @@ export function turns(limits: TurnLimits = TURN_LIMITS): Turns {
   return {
     lane,
     run: (job) => whole.run(job),
+    runAll: (jobs) => whole.runAll(jobs),
     get inFlight() {
       return inFlight
     },
@@ -96,3 +113,5 @@ export function turns(limits: TurnLimits = TURN_LIMITS): Turns {
     },
   }
 }
+
+const overloaded = () => new DragomanError('ERR_OVERLOADED', { retryAfter: 1 })

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Algorithm, cryptoKey, fits, verifySignature } from '../core/algorithms.ts'
 import { DragomanError } from '../core/errors.ts'
+import type { TokenRequest } from '../core/exchange.ts'
 import type { PublicKey } from '../core/keys.ts'
 import type { Proof, ProofMethod, ProofTools } from '../core/proof.ts'
 import type { ValueMap } from '../core/value.ts'
@@ -35,19 +36,19 @@ export interface DpopUse {
   /** The token beside it, and whether the proof has to name it: at a token endpoint it may, at a resource it must. */
   readonly token: string
   readonly ath: 'optional' | 'required'
+  /** What a refusal calls method and URL, where they are not ours to repeat. */
+  readonly called?: string | undefined
 }
 
 /**
- * DPoP proofs at the token endpoint (RFC 9449 §4.3, §5): {@link proveDpop} for it. Does NOT compare the key with
- * that of any token: who verifies the token does.
+ * DPoP proofs at the token endpoint (RFC 9449 §4.3, §5), and those that a proxy passes on (§7.1): {@link proveDpop} for
+ * them. Does NOT compare the key with that of any token: who verifies the token does.
  *
  * @throws {@link DragomanError} `ERR_PROOF_DPOP` with `detail.check`, `ERR_PROOF_NONCE`, `ERR_PROOF_REPLAYED`
  */
 export const dpopProof = (options: DpopOptions = {}): ProofMethod => ({
   name: 'dpop',
-  prove({ dpop, subject_token: token }, tools) {
-    return proveDpop(dpop, { method: METHOD, url: tools.tokenEndpoint, token, ath: 'optional' }, tools, options)
-  },
+  prove: (request, tools) => proveDpop(request.dpop, useOf(request, tools), tools, options),
 })
 
 /**
@@ -148,12 +149,22 @@ function objectIn(payload: Buffer): ValueMap {
   }
 }
 
-/** The token endpoint takes POST alone. */
-const METHOD = 'POST'
+/**
+ * The token endpoint, which takes POST alone and whose URL is configured. Or the request that a proxy asks about, as it
+ * says: the proxy has authenticated by the time this counts, and a proof for a resource names the token.
+ */
+function useOf({ forwarded, subject_token: token }: TokenRequest, { tokenEndpoint }: ProofTools): DpopUse {
+  if (forwarded === undefined) return { method: 'POST', url: tokenEndpoint, token, ath: 'optional' }
+  const { method, scheme, host, path } = forwarded
+  const url = `${scheme}://${host}${path}`
+  const called = 'that of the request that the proxy asks about'
+  return { method, url: normalised(url) ?? url, token, ath: 'required', called }
+}
 
 function assertUse({ htm, htu, iat, ath }: DpopClaims, use: DpopUse, now: number): void {
-  if (htm !== use.method) throw refuse('htm', use.method)
-  if (htu !== use.url && normalised(htu) !== (normalised(use.url) ?? use.url)) throw refuse('htu', use.url)
+  if (htm !== use.method) throw refuse('htm', use.called ?? use.method)
+  if (htu !== use.url && normalised(htu) !== (normalised(use.url) ?? use.url))
+    throw refuse('htu', use.called ?? use.url)
   if (iat < now - MAX_AGE || iat > now + MAX_AHEAD) {
     throw refuse('iat', `within ${MAX_AGE} seconds before and ${MAX_AHEAD} after ${now}`)
   }

@@ -13,8 +13,9 @@ export function mtlsProof(): ProofMethod {
   const proofOf = certificateProofs()
   return {
     name: 'mtls',
-    prove({ certificates }) {
-      const [leaf] = certificates ?? []
+    prove({ certificates, forwarded }) {
+      // Behind a proxy the handshake was the proxy's own: what it authenticates with proves nothing of whom it asks for.
+      const [leaf] = (forwarded ? forwarded.certificates : certificates) ?? []
       return leaf === undefined ? undefined : proofOf(leaf)
     },
   }

@@ -98,7 +98,7 @@ export const context: Stage<ContextOptions> = {
         minProperties: 1,
         additionalProperties: { type: 'string', minLength: 1 },
         description:
-          'Claim to the path of the value that it gets, such as `request.scope`, `client.id`, `actor.sub` or `subject["kubernetes.io"].namespace`. What is not there is not copied.',
+          'Claim to the path of the value that it gets, such as `request.scope`, `request.forwarded.path`, `client.id`, `actor.sub` or `subject["kubernetes.io"].namespace`. What is not there is not copied.',
       },
       set: {
         type: 'object',

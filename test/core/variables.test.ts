@@ -61,6 +61,23 @@ describe('variables', () => {
     expect(variables().request).not.toHaveProperty('details')
   })
 
+  it('have the request that a proxy asks about, as it says, and nothing of how it is answered', () => {
+    const forwarded = {
+      scheme: 'https' as const,
+      ...{ method: 'GET', host: 'api.example', path: '/a', query: undefined },
+      ...{ headers: map([['x-trace', 't']]), certificates: [new Uint8Array(1)], maxCharacters: 9 },
+    }
+    expect(variables({ request: { forwarded } }).request['forwarded']).toEqual(
+      map(
+        Object.entries({
+          ...{ method: 'GET', scheme: 'https', host: 'api.example', path: '/a' },
+          headers: map([['x-trace', 't']]),
+        }),
+      ),
+    )
+    expect(variables().request).not.toHaveProperty('forwarded')
+  })
+
   it('have nothing of an actor or a proof that is not there', () => {
     expect(variables().actor).toEqual(map())
     expect(variables().proof).toEqual(map())

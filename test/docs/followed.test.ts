@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scenarioNames } from '../../src/cli/dev/scenario.ts'
+import { NO_NGINX, nginx } from '../support/nginx.ts'
 import { blocksOf, hasShown, newReader, pages, type Reader } from '../support/pages.ts'
 
 /** Pages with commands. The others show nothing that is printed: pages.test.ts looks after that. */
@@ -21,7 +22,10 @@ describe('a reader who follows a page', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it.each(withCommands.filter((page) => !SCENARIO.test(page)))('%s: sees what it shows', (page) => reader.follow(page))
+  it.for(withCommands.filter((page) => !SCENARIO.test(page)))('%s: sees what it shows', (page, { skip }) => {
+    if (blocksOf(page).some(({ language }) => language === 'nginx')) skip(nginx === undefined, NO_NGINX)
+    return reader.follow(page)
+  })
 
   it('is not content with something else', () => {
     const actual = 'first\n  name               value 17\nthird\nfourth\n'

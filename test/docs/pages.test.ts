@@ -10,6 +10,7 @@ import { exit } from '../../src/cli/io.ts'
 import { createGateway } from '../../src/compose.ts'
 import { errors } from '../../src/core/errors.ts'
 import { together, workerCounters } from '../../src/gateway/metrics.ts'
+import { newEdgeWorld, PROXY } from '../support/edge.ts'
 import { blocks, blocksOf, pages, read, root, shipped } from '../support/pages.ts'
 import { newTransactionWorld } from '../support/transactions.ts'
 import { newWorld, type World } from '../support/world.ts'
@@ -64,7 +65,7 @@ describe('every page', () => {
   // A block that nothing tests is a block that rots. Here is who tests which.
   const TESTED: readonly (readonly [pattern: RegExp, by: string])[] = [
     [
-      /^(?:sh|text(?: terminal| server)?|(?:yaml|json|ts) file=\S+)$/,
+      /^(?:sh|text(?: terminal| server)?|(?:yaml|json|ts|nginx) file=\S+)$/,
       'followed.test.ts: run, in the order of the page',
     ],
     [/^(?:yaml configuration|yaml profile|yaml accept)$/, 'here: loaded'],
@@ -95,7 +96,7 @@ describe('every page', () => {
   })
 
   // Drawings.
-  const DRAWN = ['README.md', 'docs/architecture.md']
+  const DRAWN = ['README.md', 'docs/architecture.md', 'docs/howto/forward-auth.md']
   it.each(pages)('%s: has no block that is not tested', (page) => {
     const untested = blocksOf(page)
       .map(({ language, use }) => `${language} ${use}`.trim())
@@ -287,6 +288,15 @@ const named = (page: string, heading: string): readonly string[] => {
   )
 }
 
+/** A batch of one. */
+const batch = ({ gateway }: World) =>
+  gateway.http.inject({
+    method: 'POST',
+    url: '/token/batch',
+    headers: { 'content-type': 'application/json', authorization: PROXY },
+    payload: { items: [{ id: 'x' }] },
+  })
+
 describe('docs/operations.md', () => {
   const page = 'docs/operations.md'
   const fields = named(page, 'The audit stream')
@@ -298,7 +308,7 @@ describe('docs/operations.md', () => {
   })
 
   it('knows every member of real records, and each is in one', async () => {
-    const world = await newWorld()
+    const world = await newEdgeWorld()
     const audience = 'https://jwt-delegate.beta.example'
     const subject_token = await world.token('jwt')
     await world.post({ subject_token, audience: 'https://jwt-to-cwt.beta.example', scope: 'orders.read' })
@@ -308,6 +318,8 @@ describe('docs/operations.md', () => {
     })
     await world.post({ subject_token, audience: 'https://jwt-to-x509.beta.example', csr: world.file('client.csr') })
     await world.post({ subject_token: 'x', audience: 'https://jwt-to-cwt.beta.example' })
+    await world.ask({ authorization: `Bearer ${subject_token}` })
+    await batch(world)
     const transactions = await newTransactionWorld()
     await transactions.ask('nightly', {
       ...{ token: '{"sub":"job/nightly-report"}', type: 'urn:ietf:params:oauth:token-type:unsigned_json' },
@@ -326,9 +338,11 @@ describe('docs/operations.md', () => {
   })
 
   it('has a row for each metric, with its labels, and no other', async () => {
-    const world = await newWorld()
+    const world = await newEdgeWorld()
     await world.post({ subject_token: await world.token('jwt'), audience: 'https://jwt-to-cwt.beta.example' })
     await world.gateway.http.inject({ url: '/nowhere' })
+    await world.ask({})
+    await batch(world)
     await world.gateway.reload()
     const workers = workerCounters(2)
     workers.serving(2)

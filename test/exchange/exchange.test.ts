@@ -478,7 +478,7 @@ describe('the audit stream', () => {
       'ERR_TOKEN_EXPIRED',
       'ERR_PROFILE_ACTOR_MISSING',
     ])
-    recordRefusal('request-9', new DragomanError('ERR_REQUEST_FORM'), services)
+    recordRefusal({ id: 'request-9' }, new DragomanError('ERR_REQUEST_FORM'), services)
     expect(records.at(-1)).toMatchObject({ id: 'request-9', result: 'refused', code: 'ERR_REQUEST_FORM' })
   })
 
@@ -505,7 +505,7 @@ describe('the audit stream', () => {
     await expect(asking).rejects.toThrow(refusal('ERR_AUDIT_UNAVAILABLE'))
     await expect(asking).rejects.not.toThrow(/ENOSPC/)
     await expect(exchange({ client_secret: 'wrong' })).rejects.toThrow(refusal('ERR_AUDIT_UNAVAILABLE'))
-    const refuse = () => recordRefusal('request-9', new Error('x'), services)
+    const refuse = () => recordRefusal({ id: 'request-9' }, new Error('x'), services)
     expect(refuse).toThrow(refusal('ERR_AUDIT_UNAVAILABLE'))
   })
 
@@ -681,7 +681,7 @@ describe('the audit record', () => {
 
   it('of a request that could not be read says nothing but that', () => {
     const { services, records } = world()
-    recordRefusal('request-9', new RangeError('hunter2'), services)
+    recordRefusal({ id: 'request-9' }, new RangeError('hunter2'), services)
     expect(records[0]).toMatchObject({
       id: 'request-9',
       code: 'ERR_INTERNAL',

@@ -35,6 +35,16 @@ describe('select', () => {
     await expect(world([]).exchange()).rejects.toThrow(refusal('ERR_PROFILE_NONE'))
   })
 
+  it('keeps to the profile that an endpoint has of its own, and to those that name the client', async () => {
+    const two = world([profile(), second({})])
+    await expect(two.exchange()).rejects.toThrow(refusal('ERR_PROFILE_AMBIGUOUS'))
+    await two.exchange({ profile: 'second' })
+    expect(two.records.at(-1)).toMatchObject({ profile: 'second' })
+    await expect(two.exchange({ profile: 'third' })).rejects.toThrow(refusal('ERR_PROFILE_NONE'))
+    const foreign = world([profile(), second({ clients: ['other'] })])
+    await expect(foreign.exchange({ profile: 'second' })).rejects.toThrow(refusal('ERR_PROFILE_NONE'))
+  })
+
   it('refuses a declared type that no profile takes, naming those that would do (TE-34)', async () => {
     const asking = world([profile(), second({ subject: { types: [tokenTypes.jwt] } })]).exchange({
       subject_token_type: tokenTypes.cwt,

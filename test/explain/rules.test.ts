@@ -5,9 +5,19 @@ import { shown, spanText, timeText } from '../../src/explain/words.ts'
 
 /** What no exchange comes to: said before there is one, or when a configuration is loaded. */
 const ELSEWHERE = [
-  ...['METHOD', 'ENDPOINT', 'READ_ONLY', 'HTTP', 'HEADERS', 'TIMEOUT', 'MEDIA_TYPE', 'TOO_LARGE', 'FORM'].map(
-    (name) => `ERR_REQUEST_${name}`,
-  ),
+  ...[
+    'METHOD',
+    'ENDPOINT',
+    'READ_ONLY',
+    'HTTP',
+    'HEADERS',
+    'TIMEOUT',
+    'MEDIA_TYPE',
+    'TOO_LARGE',
+    'FORM',
+    'BATCH',
+    'FORWARDED',
+  ].map((name) => `ERR_REQUEST_${name}`),
   ...['SYNTAX', 'SCHEMA', 'OPTION', 'ORDER', 'RENDERING'].map((name) => `ERR_PROFILE_${name}`),
   // Said by a service that verifies, of requests to itself.
   ...['INSUFFICIENT_SCOPE', 'UNLISTED', 'ALTERED'].map((name) => `ERR_REQUEST_${name}`),

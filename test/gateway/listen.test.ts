@@ -119,7 +119,7 @@ describe('listen', () => {
   it('leaves the paths of the process out where it is told to', async () => {
     const { listening } = await serve([{}, { operations: false }])
     const [all, some] = listening.addresses
-    for (const path of ['/livez', '/readyz', '/metrics', '/version', '/metrics?x']) {
+    for (const path of ['/livez', '/readyz', '/metrics', '/version', '/metrics?x', '/%6detrics', '/me%74rics?x']) {
       expect((await fetch(`${all}${path}`)).status).toBe(200)
       const hidden = await fetch(`${some}${path}`)
       expect(hidden.status).toBe(404)

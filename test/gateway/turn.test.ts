@@ -50,4 +50,43 @@ describe('turns', () => {
     expect(limited.inFlight).toBe(0)
     await expect(limited.run(async () => 1)).resolves.toBe(1)
   })
+
+  it('runs the jobs of one request like single ones, and keeps what each came to', async () => {
+    const { runAll } = turns()
+    const jobs = Array.from({ length: 100 }, (_, at) => async () => {
+      if (at % 2 === 1) throw new Error(`${at}`)
+      return at
+    })
+    const results = await runAll(jobs)
+    expect(results.map(({ status }) => status)).toEqual(
+      Array.from({ length: 100 }, (_, at) => (at % 2 === 1 ? 'rejected' : 'fulfilled')),
+    )
+  })
+
+  it('counts each of them, refuses them whole where there is no room, and begins none', async () => {
+    const { run, runAll } = turns({ queued: 10, inFlight: 3 })
+    let begun = 0
+    const job = async () => {
+      begun += 1
+    }
+    const single = run(job)
+    await expect(runAll([job, job, job])).rejects.toEqual(overloaded)
+    const both = runAll([job, job])
+    await expect(run(job)).rejects.toEqual(overloaded)
+    await Promise.all([single, both])
+    expect(begun).toBe(3)
+    await expect(runAll([job, job, job])).resolves.toHaveLength(3)
+  })
+
+  it('lets single ones go first, and batches have some of each turn', async () => {
+    const { run, runAll } = turns()
+    const order: string[] = []
+    const job = (name: string) => async () => void order.push(name)
+    const batch = runAll(Array.from({ length: 64 }, () => job('batch')))
+    const singles = Array.from({ length: 64 }, () => run(job('single')))
+    await Promise.all([batch, ...singles])
+    const first = order.slice(0, 32)
+    expect(first.slice(0, 24)).toEqual(Array.from({ length: 24 }, () => 'single'))
+    expect(first.slice(24)).toEqual(Array.from({ length: 8 }, () => 'batch'))
+  })
 })

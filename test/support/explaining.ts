@@ -83,7 +83,7 @@ export async function newOffice(): Promise<Office> {
       const request = requestFor(parameters, asking)
       const given = options.client === undefined ? services : asClient(services, options.client)
       const claim = async (key: string) => !(await services.replay.claimed?.(key, NOW))
-      if (request instanceof DragomanError) recordRefusal('after', request, services)
+      if (request instanceof DragomanError) recordRefusal({ id: 'after' }, request, services)
       else await exchangeToken(request, { ...given, replay: { claim } }).catch(() => {})
       await gateway.http.close()
       const [record] = memory.records

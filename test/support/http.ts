@@ -51,7 +51,7 @@ export async function http(
       asked.push(request)
       return exchange(request)
     },
-    recordRefusal: (id, error) => refused.push({ id, code: error instanceof DragomanError ? error.code : 'none' }),
+    recordRefusal: ({ id }, error) => refused.push({ id, code: error instanceof DragomanError ? error.code : 'none' }),
   })
   const post = (payload: string | Buffer = form(), headers: { readonly [name: string]: string | string[] } = {}) =>
     app.inject({ method: 'POST', url: '/token', payload, headers: { ...FORM, ...headers } })

@@ -153,6 +153,8 @@ export function send(
     ...options
   }: {
     method?: string
+    /** In place of that of the URL, which is brought into a normal form first. */
+    path?: string
     headers?: { readonly [name: string]: string | string[] }
     body?: string | Uint8Array
     tls?: { ca: string; cert?: string; key?: string }

@@ -71,7 +71,7 @@ export interface Reader {
 }
 
 // Ports of the pages: they may be taken on this machine.
-const PORTS = ['8080', '8443', '9080', '9443'] as const
+const PORTS = ['8080', '8443', '9080', '9443', '9081', '9082', '9083'] as const
 
 // What only reads may be asked again: an audit record is in its file some milliseconds after the answer.
 const READS = /^(?:grep |tail |reason\b(?!\())/m
@@ -205,7 +205,10 @@ function newShell(folder: string): { run(text: string): Promise<string>; close()
     env: { ...process.env, DIR: folder },
     stdio: ['pipe', 'pipe', 'ignore'],
   })
+  // A page that is left in the middle leaves no nginx behind.
   const preamble = `exec 2>&1
+PATH="$PATH:/usr/sbin"
+trap 'test -f "$DIR/nginx.pid" && kill "$(cat "$DIR/nginx.pid")"' EXIT
 dragoman() { '${process.execPath}' '${launcher}' "$@"; }
 node() { '${process.execPath}' --import '${hooks}' "$@"; }
 `

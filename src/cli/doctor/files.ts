@@ -67,12 +67,7 @@ export function certificateChecks({ file, listeners, tenants }: Configuration, n
   ]
   return files.flatMap(([owner, name]) =>
     certificatesIn(resolve(folder, name)).map((certificate) =>
-      endCheck(
-        `certificate of ${owner}`,
-        certificate,
-        now,
-        'have a new one issued, put it in its place, and reload',
-      ),
+      endCheck(`certificate of ${owner}`, certificate, now, 'have a new one issued, put it in its place, and reload'),
     ),
   )
 }

@@ -4,6 +4,15 @@ import { allOf, oneOf, shown, texts } from '../words.ts'
 
 /** Which translation, if any; and what its stages ask of a token. */
 export const profileRules: Rules = {
+  ERR_PROFILE_HEADER: ({ detail, profile }) => ({
+    place: placeIn(profile, 'stages'),
+    expected: shown(detail['expected'] ?? 'a token that fits into a header field'),
+    ...(detail['actual'] !== undefined && { found: shown(detail['actual']) }),
+    remedies: [
+      'keep fewer claims, or sign with an algorithm whose signatures are shorter',
+      'or raise `forward_auth[].max_token_bytes`, and the header buffers of the proxy with it',
+    ],
+  }),
   ERR_PROFILE_NONE: (found) => {
     const { clientId = '', near, services } = found
     const fitting = near.length > 0 ? near : services.profiles.all
