@@ -63,6 +63,19 @@ describe('turns', () => {
     )
   })
 
+  it('counts each of them in the bound of its lane too, and leaves room in others', async () => {
+    const all = turns({ queued: 10, inFlight: 10 })
+    const [narrow, other] = [all.lane(2), all.lane(2)]
+    const job = async () => 1
+    await expect(narrow.runAll([job, job, job])).rejects.toEqual(overloaded)
+    const both = narrow.runAll([job, job])
+    expect([narrow.full, narrow.inFlight, all.inFlight, other.full]).toEqual([true, 2, 2, false])
+    await expect(narrow.run(job)).rejects.toEqual(overloaded)
+    await expect(other.runAll([job, job])).resolves.toHaveLength(2)
+    await both
+    expect([narrow.full, narrow.inFlight, all.inFlight]).toEqual([false, 0, 0])
+  })
+
   it('counts each of them, refuses them whole where there is no room, and begins none', async () => {
     const { run, runAll } = turns({ queued: 10, inFlight: 3 })
     let begun = 0
