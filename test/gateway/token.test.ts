@@ -238,6 +238,46 @@ describe('the token endpoint', () => {
     expect((await first).statusCode).toBe(200)
   })
 
+  it('refuses batches and proxies too where there is no room, before anything of them is looked at', async () => {
+    const { promise, resolve } = Promise.withResolvers<typeof RESULT>()
+    const begun = Promise.withResolvers<void>()
+    const refused: unknown[] = []
+    const endpoint = {
+      ...{
+        name: 'edge',
+        profile: 'p',
+        client: 'c',
+        clientHeader: undefined,
+        scope: undefined,
+        resultHeader: 'txn-token',
+      },
+      ...{ subjectTokenType: 'urn:ietf:params:oauth:token-type:jwt', audience: [], resource: [] },
+      ...{ from: 'x-original' as const, headers: [], certificate: undefined, maxCharacters: 9 },
+    }
+    const { services } = world(profile())
+    const { pathname } = new URL(services.tokenEndpoint)
+    const tenant = { services, concurrent: 1, batch: { items: 1, bytes: 99 }, forwardAuth: [endpoint] }
+    const app = await createHttp([tenant], {
+      exchange: () => {
+        begun.resolve()
+        return promise
+      },
+      admit: async () => Promise.reject(new Error('not asked')),
+      recordRefusal: (...call) => refused.push(call),
+      fromProxies: () => true,
+      version: '0',
+    })
+    const post = { method: 'POST' as const, headers: FORM }
+    const first = app.inject({ ...post, url: pathname, payload: form() }).then((response) => response)
+    await begun.promise
+    const url = `${new URL(services.issuer).pathname.replace(/\/$/, '')}/forward-auth/edge`
+    const answers = [await app.inject({ ...post, url: `${pathname}/batch`, payload: 'x' }), await app.inject({ url })]
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([503, 503])
+    expect(refused).toEqual([])
+    resolve(RESULT)
+    expect((await first).statusCode).toBe(200)
+  })
+
   it('TR-04: answers any body with an OAuth error in allowed characters, or an exchange', async () => {
     const { post } = await http()
     const body = fc.oneof(
