@@ -1,5 +1,7 @@
+import { CONCURRENT_EXCHANGES } from '../gateway/turn.ts'
 import type { Path } from '../profiles/problem.ts'
 import type { Report } from '../profiles/report.ts'
+import { BATCH_DEFAULTS } from './schema.ts'
 import type { ListenerEntry, TenantEntry } from './types.ts'
 
 /** The document of a configuration once its schema has passed it. */
@@ -54,10 +56,17 @@ function checkListeners(listeners: readonly ListenerEntry[], report: Report): vo
 }
 
 function checkTenant(
-  { issuer, keys, secrets, clients, issuers }: Partial<TenantEntry>,
+  { issuer, keys, secrets, clients, issuers, batch, limits }: Partial<TenantEntry>,
   base: Path,
   report: Report,
 ): void {
+  const { items = BATCH_DEFAULTS.items } = batch ?? {}
+  const most = limits?.concurrent_exchanges ?? CONCURRENT_EXCHANGES
+  if (batch !== undefined && items > most) {
+    // Its items are under way together: one that is full would never find room.
+    const message = `expected at most ${most}, which is \`limits.concurrent_exchanges\``
+    report.add({ path: [...base, 'batch', 'items'], message, code: 'ERR_PROFILE_OPTION' })
+  }
   const fault = issuer === undefined ? undefined : issuerFault(issuer)
   if (fault !== undefined) report.add({ path: [...base, 'issuer'], message: fault, code: 'ERR_PROFILE_OPTION' })
   const at = (list: string, member: string) => (index: number) => [...base, list, index, member]

@@ -471,6 +471,11 @@ ${more}`
       ['1:1: clock_skew: belongs to a tenant; put it under one of `tenants`'],
     ],
     [
+      'batches that would never find room',
+      `tenants:\n${tenant('eu', 'https://gw.example/eu', '    batch: { items: 9 }\n    limits: { concurrent_exchanges: 8 }\n')}`,
+      ['11:21: tenants[0].batch.items: expected at most 8, which is `limits.concurrent_exchanges`'],
+    ],
+    [
       'something wrong in the second',
       `tenants:\n${tenant('eu', 'https://gw.example/eu')}${tenant('us', 'https://gw.example/us', '    secrets: [{ name: a, env: NONE }]\n')}`,
       ['20:31: tenants[1].secrets[0].env: expected an environment variable that is set: NONE'],
