@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { SignJWT } from 'jose'
+import { decodeJwt, SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { DragomanError } from '../../src/core/errors.ts'
 import { readBatch } from '../../src/gateway/batch-request.ts'
@@ -346,5 +346,47 @@ describe('readBatch', () => {
     expect(first?.audience).toEqual(['x', 'y'])
     expect(second?.audience).toEqual(['z'])
     expect(second?.values.get('scope')).toBe('a')
+  })
+})
+
+describe('items with details of their own', () => {
+  const profile = `name: purge
+accept:
+  subject: { format: jwt, issuers: [https://id.alpha.example] }
+  targets: { allow: [beta.example] }
+transactions:
+  - name: purge
+    clients: [demo]
+    subjects: [spiffe://alpha.example/*]
+    scope: [orders.write]
+    lifetime: 60
+    details: { target: string }
+stages:
+  - format: { to: jwt, kind: txntoken+jwt }
+  - crypto: { key: signing }
+`
+  beforeAll(async () => {
+    world = await newBatchWorld('{ items: 9 }', (folder) => {
+      writeFileSync(join(folder, 'purge.yaml'), profile)
+      rewrite(folder, 'dragoman.yaml', /^profiles: .*$/m, 'profiles: [purge.yaml]')
+    })
+  })
+  afterAll(() => world.close())
+
+  it('become a transaction token each, and what is wrong with one is nothing to the others', async () => {
+    const subject_token = await world.token('jwt')
+    const { results } = await batch({
+      ...{ audience: 'beta.example', scope: 'orders.write', subject_token, subject_token_type: JWT },
+      requested_token_type: 'urn:ietf:params:oauth:token-type:txn_token',
+      items: [
+        { id: 'a', request_details: { target: 'u-501' } },
+        { id: 'b', request_details: { target: ['u-502'] } },
+        { id: 'c', request_details: { target: 'u-503' } },
+      ],
+    })
+    const targets = results.map(({ error, access_token: token }) =>
+      error === undefined ? decodeJwt(String(token))['tctx'] : error,
+    )
+    expect(targets).toEqual([{ target: 'u-501' }, 'invalid_request', { target: 'u-503' }])
   })
 })

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tokenTypes } from '../../src/core/types.ts'
 import { publicKey } from '../../src/wire/jwk.ts'
@@ -404,5 +405,37 @@ describe('a proxy that shows a certificate', () => {
     expect((await ask(stolen, shown)).status).toBe(401)
     expect(live.last()).toMatchObject({ code: 'ERR_TOKEN_UNPROVED' })
     await live.close()
+  })
+})
+
+describe('a profile with transactions', () => {
+  const profile = `name: jwt-to-cwt
+accept:
+  subject: { format: jwt, issuers: [https://id.alpha.example] }
+  targets: { allow: [beta.example] }
+transactions:
+  - name: look
+    clients: [demo]
+    subjects: [spiffe://alpha.example/*]
+    scope: [orders.read]
+    lifetime: 60
+    details: { path: { type: string, cel: request.forwarded.path } }
+stages:
+  - format: { to: jwt, kind: txntoken+jwt }
+  - crypto: { key: signing }
+`
+  const options = { audience: ['beta.example'], scope: ['orders.read'] }
+  beforeAll(() => open(options, (folder) => writeFileSync(join(folder, 'edge.yaml'), profile)))
+  afterAll(() => edge.close())
+
+  it('makes a transaction token of the request that the proxy asks about', async () => {
+    const answer = await edge.ask(bearer())
+    expect([answer.status, edge.last().code]).toEqual([200, undefined])
+    const said = decodeJwt(String(answer.headers['txn-token']))
+    expect(said).toMatchObject({
+      ...{ aud: 'beta.example', scope: 'orders.read', req_wl: 'demo', tctx: { path: '/orders/17' } },
+      ...{ sub: WORKLOAD, txn: expect.any(String) },
+    })
+    expect(decodeProtectedHeader(String(answer.headers['txn-token'])).typ).toBe('txntoken+jwt')
   })
 })
