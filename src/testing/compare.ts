@@ -1,5 +1,5 @@
 import { DragomanError } from '../core/errors.ts'
-import type { Token } from '../core/token.ts'
+import { claimOf, type Token } from '../core/token.ts'
 import { isBytes, isList, isMap, map, sameValue, type Value } from '../core/value.ts'
 import type { ExpectDocument, IssuedDocument } from './document.ts'
 import type { Issue, Outcome } from './outcome.ts'
@@ -121,20 +121,8 @@ function more({ claims = {}, act }: IssuedDocument, token: Token): readonly Diff
 }
 
 /** A claim by its name, also of those that a token holds apart. */
-function valueIn({ claims, validity, confirmation }: Token, name: string): unknown {
-  switch (name) {
-    case 'aud':
-      return validity.audience.length > 0 ? validity.audience : undefined
-    case 'scope':
-      return validity.scope
-    case 'nbf':
-      return validity.notBefore
-    case 'cnf':
-      return confirmation && 'a confirmation'
-    default:
-      return claims[name]
-  }
-}
+const valueIn = (token: Token, name: string): unknown =>
+  name === 'cnf' ? token.confirmation && 'a confirmation' : claimOf(token, name)
 
 function boundTo(cnf: string | false, { confirmation }: Token, parties: Parties): readonly Difference[] {
   const { publicKey, jkt, x5tS256 } = confirmation ?? {}

@@ -135,6 +135,7 @@ function opening(scenario: string, http: string, at: At, folder: string): string
     'Its folder has tokens, keys, profiles, the configuration and the audit records. Paste into another terminal:',
     '',
     `export DIR=${quoted(folder)}`,
+    "# In a clone: alias dragoman='node bin/dragoman.mjs'",
     scenarioSteps(scenario, at),
   ]
   return `${lines.join('\n')}\n`
