@@ -241,6 +241,12 @@ describe('dragoman explain --request-id', () => {
     )
   })
 
+  it('takes an id that begins with a hyphen, as one in sixty-four does', async () => {
+    const record = { ...(await taken(CWT)), id: '-u8rXEQvQ0-4nBcdPzQ7sA' }
+    const answer = await explain(['--request-id', record.id, '--audit', auditOf(record), '--json'])
+    expect(answer.json().result).toBe('issued')
+  })
+
   it('does not trip over a reason code of another version', async () => {
     const record = { ...(await taken('https://nowhere.example')), code: 'ERR_OF_TOMORROW' }
     const { code, error } = await explain(['--request-id', record.id, '--audit', auditOf(record)])

@@ -69,7 +69,7 @@ export const explainCommand: Command = {
     ['--json', 'prints one JSON object; see docs/schema/explanation.json'],
   ],
   async run(args, io) {
-    const { values } = parseArgs({ args: [...args], options: OPTIONS })
+    const { values } = parseArgs({ args: joined(args), options: OPTIONS })
     if (values.config === undefined) throw new UsageError('--config is required')
     const record = await recordOf(values)
     const at = values.at === undefined ? record && Date.parse(record.time) / 1000 : secondsOf(values.at)
@@ -89,6 +89,14 @@ export const explainCommand: Command = {
       await gateway.http.close()
     }
   },
+}
+
+/** One in sixty-four request ids begins with a hyphen, and would be taken for an option. */
+function joined(args: readonly string[]): string[] {
+  const at = args.indexOf('--request-id')
+  const id = args[at + 1]
+  if (at === -1 || id === undefined || !/^-[\w-]{21}$/.test(id)) return [...args]
+  return [...args.slice(0, at), `--request-id=${id}`, ...args.slice(at + 2)]
 }
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
