@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { ClientClaim, RegisteredClient } from '../core/client.ts'
 import { DragomanError } from '../core/errors.ts'
 
@@ -9,7 +9,7 @@ import { DragomanError } from '../core/errors.ts'
  * @throws {@link DragomanError} `ERR_CLIENT_SECRET`
  */
 export function verifySecret({ secret = '' }: ClientClaim, { secretDigests }: RegisteredClient): void {
-  const digest = createHash('sha256').update(secret, 'utf8').digest()
+  const digest = hash('sha256', secret, 'buffer')
   let matches = 0
   for (const expected of secretDigests) {
     if (expected.length === digest.length && timingSafeEqual(digest, expected)) matches += 1

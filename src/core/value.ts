@@ -45,17 +45,31 @@ export function isKind(value: Value, kind: Kind): boolean {
   }
 }
 
+/**
+ * An empty record without a prototype, to be filled. Not `Object.create(null)`: the engine makes a hash table of that, which
+ * costs twice as much to fill, to read and to write as JSON.
+ */
+export const emptyRecord = <T = Value>(): Record<string, T> => Object.setPrototypeOf({}, null)
+
 /** A record without a prototype, so that no claim name can reach `Object.prototype`. */
 export function map(entries: Iterable<readonly [string, Value]> = []): ValueMap {
-  const record: Record<string, Value> = Object.create(null)
+  const record = emptyRecord()
   for (const [name, value] of entries) record[name] = value
   return record
 }
 
 /** A copy of `record` with one member set. */
 export function withMember(record: ValueMap, name: string, value: Value): ValueMap {
-  const copy: Record<string, Value> = Object.assign(Object.create(null), record)
+  const copy = copyOf(record)
   copy[name] = value
+  return copy
+}
+
+/** A copy of `record` that can be changed. */
+export function copyOf(record: ValueMap): Record<string, Value> {
+  const copy = emptyRecord()
+  // A record has no prototype: everything in it is its own.
+  for (const name in record) copy[name] = record[name] ?? null
   return copy
 }
 

@@ -113,12 +113,12 @@ export async function translate(
   const now = Math.floor(services.clock())
   const caller = await step(trail, 'authenticate', () => admitted?.client ?? authenticate(request, now, services))
   if (caller) trail.client = caller
-  const profile = await step(trail, 'select', () => select(request, caller, services.profiles))
+  const profile = step(trail, 'select', () => select(request, caller, services.profiles))
   trail.profile = profile
-  const audience = await step(trail, 'target', () => audienceFor(profile, targetsOf(request, profile.accepts.targets)))
+  const audience = step(trail, 'target', () => audienceFor(profile, targetsOf(request, profile.accepts.targets)))
   // Of somebody who has not authenticated nothing is remembered before a token has been verified: it would fill the store.
-  const shown = startUses(services)
-  const replay = caller === undefined ? shown.later(now) : services.replay
+  const shown = caller === undefined ? startUses(services) : undefined
+  const replay = shown?.later(now) ?? services.replay
   const proofs = await step(trail, 'prove', () =>
     prove(request, caller, now, { ...services, replay }, admitted?.proofs),
   )
@@ -136,26 +136,24 @@ export async function translate(
     presented(await verify(subjectOf(request, services), profile.accepts.subject), request),
   )
   trail.subject = subject
-  if (caller === undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
+  if (shown !== undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
   const actor = await verifyActor(request, profile, verify, trail)
   if (actor) trail.actor = actor
   const client = caller ?? clientOf(subject)
   trail.client = client
-  await step(trail, 'may act', () => assertMayAct(subject, partyOf(actor, client)))
+  step(trail, 'may act', () => assertMayAct(subject, partyOf(actor, client)))
 
   const table = profile.transactions
   const transaction =
     table &&
-    (await step(trail, 'transaction', () =>
-      transactionOf(table, { request, client, subject, profile }, services.random),
-    ))
+    step(trail, 'transaction', () => transactionOf(table, { request, client, subject, profile }, services.random))
   if (transaction) trail.transaction = transaction
 
   const parties = { client, subject, actor, proofs }
   const exchange: Exchange = { id: request.id, now, request, profile, ...parties, transaction, verify }
-  const signer = await step(trail, 'key', () => signerOf(profile, services))
+  const signer = step(trail, 'key', () => signerOf(profile, services))
   trail.signer = signer
-  const [bounds, start] = await step(trail, 'draft', () => {
+  const [bounds, start] = step(trail, 'draft', () => {
     const reach: Bounds = {
       audience: audienceWithin(audience, exchange),
       ceiling: profile.writer.ceiling(signer),
@@ -165,14 +163,14 @@ export async function translate(
   })
   const draft = await run(start, exchange, trail)
   trail.draft = draft
-  await step(trail, 'never wider', () => assertNotWider(draft, exchange, bounds))
+  step(trail, 'never wider', () => assertNotWider(draft, exchange, bounds))
 
-  const layout = await step(trail, 'lay out', () =>
+  const layout = step(trail, 'lay out', () =>
     profile.writer.lay(draft, { issuer: services.issuer, now, id: services.random(16), signer }),
   )
   const ledger = ledgerOf(subject, draft, layout.losses)
   trail.ledger = ledger
-  await step(trail, 'no loss', () => {
+  step(trail, 'no loss', () => {
     assertLossesNotWider(layout.losses, exchange)
     assertKept(ledger, profile.mustKeep)
   })
@@ -194,12 +192,23 @@ export async function firstUse({ once, exchange }: Translated, trail: Trail, use
   if (once.length > 0) await step(trail, 'first use', () => assertFirstUse(once, exchange.now, uses))
 }
 
-/** One step of the recipe: named in the trace, whether it passes or refuses. */
-async function step<T>(trail: Trail, name: string, action: () => T | Promise<T>): Promise<T> {
+/**
+ * One step of the recipe: named in the trace, whether it passes or refuses. What waits for nothing is not waited for; what
+ * does is where the exchanges of one turn of the event loop alternate.
+ */
+function step<T>(trail: Trail, name: string, action: () => Promise<T>): Promise<T>
+function step<T>(trail: Trail, name: string, action: () => T): T
+function step<T>(trail: Trail, name: string, action: () => T | Promise<T>): T | Promise<T> {
   trail.step = name
-  const result = await action()
-  trail.passed(name)
-  return result
+  const result = action()
+  if (!(result instanceof Promise)) {
+    trail.passed(name)
+    return result
+  }
+  return result.then((value) => {
+    trail.passed(name)
+    return value
+  })
 }
 
 async function prove(
@@ -213,7 +222,8 @@ async function prove(
   const tools = { now, clockSkew, tokenEndpoint, replay, algorithms: services.proofAlgorithms }
   const proofs = [...before]
   for (const method of proofMethods) {
-    const proof = await method.prove(request, tools)
+    const shown = method.prove(request, tools)
+    const proof = shown instanceof Promise ? await shown : shown
     if (proof) proofs.push(asVerified(proof))
   }
   // RFC 9449 §5.2: registered as DPoP-bound means no token without a proof.
@@ -264,7 +274,7 @@ function signerOf({ key }: Profile, { keys }: Services): Signer {
   return signer
 }
 
-const sign = (data: Uint8Array, signer: Signer): Promise<Uint8Array> =>
+const sign = (data: Uint8Array, signer: Signer): Uint8Array | Promise<Uint8Array> =>
   orUnavailable('ERR_KEY_UNAVAILABLE', () => signer.sign(data))
 
 /** A token that is to go into a header field must be one that can. */

@@ -2,9 +2,9 @@ import { keepsHistory } from '../core/act.ts'
 import type { Loss } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Ledger, LedgerEntry } from '../core/ledger.ts'
-import type { Confirmation, Draft, Note, Token, Validity } from '../core/token.ts'
-import type { Value } from '../core/value.ts'
-import { isList, sameValue } from '../core/value.ts'
+import type { Confirmation, Draft, Note, Token } from '../core/token.ts'
+import type { Value, ValueMap } from '../core/value.ts'
+import { copyOf, isList, sameValue } from '../core/value.ts'
 
 /**
  * What became of each claim: every name of the input and of the output stands in it once.
@@ -13,26 +13,26 @@ import { isList, sameValue } from '../core/value.ts'
  * are believed where the output bears them out: what was renamed and then dropped is dropped.
  */
 export function ledgerOf(subject: Token, draft: Draft, losses: readonly Loss[]): Ledger {
-  const input = say(subject.claims, subject.validity, subject.confirmation)
+  const input = said(subject)
   const { issuer, id } = subject.provenance
-  input.set('iss', issuer)
-  if (id !== undefined) input.set('jti', id)
-  const output = say(draft.claims, draft.validity, draft.confirmation)
-  for (const { name, value } of draft.embedded) output.set(name, value)
-  if (nameOneKey(subject.confirmation, draft.confirmation)) output.set('cnf', namesOf(subject.confirmation))
-  output.set('jti', '')
+  input['iss'] = issuer
+  if (id !== undefined) input['jti'] = id
+  const output = said(draft)
+  for (const { name, value } of draft.embedded) output[name] = value
+  if (nameOneKey(subject.confirmation, draft.confirmation)) output['cnf'] = namesOf(subject.confirmation)
+  output['jti'] = ''
 
   const entries: LedgerEntry[] = []
-  const told = new Set(input.keys())
-  for (const [claim, value] of input) {
-    const entry = fate(claim, value, output, draft)
+  const reached: string[] = []
+  for (const claim in input) {
+    const entry = fate(claim, input[claim] ?? null, output, draft)
     entries.push(entry)
-    if (entry.to !== undefined) told.add(entry.to)
+    if (entry.to !== undefined) reached.push(entry.to)
   }
-  const embedded = new Set(draft.embedded.map(({ name }) => name))
-  for (const claim of output.keys()) {
-    if (told.has(claim)) continue
-    entries.push({ claim, became: 'added', ...(embedded.has(claim) && { reason: 'embedded token' }) })
+  for (const claim in output) {
+    if (claim in input || reached.includes(claim)) continue
+    const embedded = draft.embedded.some(({ name }) => name === claim)
+    entries.push({ claim, became: 'added', ...(embedded && { reason: 'embedded token' }) })
   }
   return losses.length === 0 ? entries : withLosses(entries, losses)
 }
@@ -49,17 +49,17 @@ export function assertKept(ledger: Ledger, mustKeep: readonly string[]): void {
 
 const LOST: ReadonlySet<LedgerEntry['became']> = new Set(['dropped', 'lost', 'replaced', 'hashed'])
 
-function fate(claim: string, value: Value, output: ReadonlyMap<string, Value>, draft: Draft): LedgerEntry {
+function fate(claim: string, value: Value, output: ValueMap, draft: Draft): LedgerEntry {
   if (claim === 'iss') return { claim, became: 'replaced', reason: 'the gateway speaks in its own name' }
   if (claim === 'jti') return { claim, became: 'replaced', reason: 'each token has an identifier of its own' }
-  const now = output.get(claim)
+  const now = output[claim]
   if (now !== undefined && sameValue(value, now)) return { claim, became: 'kept' }
   const { names, became } = follow(claim, draft.notes)
   // Two claims that change places lead from one name to the other and back: what is there whole is there.
-  const whole = names.find((name) => sameValue(value, output.get(name)))
+  const whole = names.find((name) => sameValue(value, output[name]))
   if (whole !== undefined) return { claim, became: 'renamed', to: whole }
   const name = names.at(-1) ?? claim
-  const there = output.get(name)
+  const there = output[name]
   if (name !== claim && became !== undefined && there !== undefined) {
     return { claim, became: became === 'renamed' ? compared(claim, value, there) : became, to: name }
   }
@@ -102,16 +102,16 @@ function narrower(claim: string, was: Value, is: Value): boolean {
   return is.every((item) => was.some((other) => sameValue(item, other)))
 }
 
-function say(claims: Token['claims'], validity: Validity, confirmation: Confirmation | undefined): Map<string, Value> {
-  const said = new Map<string, Value>(Object.entries(claims))
+function said({ claims, validity, confirmation }: Pick<Token, 'claims' | 'validity' | 'confirmation'>) {
+  const all = copyOf(claims)
   const { expiresAt, notBefore, issuedAt, audience, scope } = validity
-  if (expiresAt !== undefined) said.set('exp', expiresAt)
-  if (notBefore !== undefined) said.set('nbf', notBefore)
-  if (issuedAt !== undefined) said.set('iat', issuedAt)
-  if (audience.length > 0) said.set('aud', audience)
-  if (scope !== undefined) said.set('scope', scope)
-  if (confirmation !== undefined) said.set('cnf', namesOf(confirmation))
-  return said
+  if (expiresAt !== undefined) all['exp'] = expiresAt
+  if (notBefore !== undefined) all['nbf'] = notBefore
+  if (issuedAt !== undefined) all['iat'] = issuedAt
+  if (audience.length > 0) all['aud'] = audience
+  if (scope !== undefined) all['scope'] = scope
+  if (confirmation !== undefined) all['cnf'] = namesOf(confirmation)
+  return all
 }
 
 /** A key goes by several names, and one of them is enough to know it again. */

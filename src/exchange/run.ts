@@ -11,13 +11,14 @@ export async function run(start: Draft, exchange: Exchange, trail: Trail): Promi
   for (const step of exchange.profile.steps) {
     trail.step = step.stage
     trail.path = step.path
-    draft = await runStep(step, draft, exchange, trail)
+    const next = runStep(step, draft, exchange, trail)
+    draft = next instanceof Promise ? await next : next
   }
   trail.path = undefined
   return draft
 }
 
-async function runStep(step: Step, draft: Draft, exchange: Exchange, trail: Trail): Promise<Draft> {
+function runStep(step: Step, draft: Draft, exchange: Exchange, trail: Trail): Draft | Promise<Draft> {
   const { stage, path, transform, when } = step
   if (transform === undefined) {
     trail.note({ step: stage, path, outcome: 'passed' })
@@ -27,10 +28,13 @@ async function runStep(step: Step, draft: Draft, exchange: Exchange, trail: Trai
     trail.note({ step: stage, path, outcome: 'skipped' })
     return draft
   }
-  const next = await transform(draft, exchange)
-  const changed = next === draft ? [] : changes(draft, next)
-  trail.note({ step: stage, path, outcome: changed.length > 0 ? 'changed' : 'unchanged', changed })
-  return next
+  const ended = (next: Draft): Draft => {
+    const changed = next === draft ? [] : changes(draft, next)
+    trail.note({ step: stage, path, outcome: changed.length > 0 ? 'changed' : 'unchanged', changed })
+    return next
+  }
+  const next = transform(draft, exchange)
+  return next instanceof Promise ? next.then(ended) : ended(next)
 }
 
 function holds({ when, path }: Step, draft: Draft, exchange: Exchange): boolean {
@@ -44,8 +48,8 @@ function holds({ when, path }: Step, draft: Draft, exchange: Exchange): boolean 
 export function changes(before: Draft, after: Draft): readonly string[] {
   const changed: string[] = []
   if (before.claims !== after.claims) {
-    for (const name of Object.keys(after.claims)) if (before.claims[name] !== after.claims[name]) changed.push(name)
-    for (const name of Object.keys(before.claims)) if (after.claims[name] === undefined) changed.push(name)
+    for (const name in after.claims) if (before.claims[name] !== after.claims[name]) changed.push(name)
+    for (const name in before.claims) if (after.claims[name] === undefined) changed.push(name)
   }
   const { validity: was } = before
   const { validity: is } = after
@@ -57,7 +61,9 @@ export function changes(before: Draft, after: Draft): readonly string[] {
     if (!sameList(was.scope, is.scope)) changed.push('scope')
   }
   if (before.confirmation !== after.confirmation) changed.push('cnf')
-  for (const { name } of after.embedded.slice(before.embedded.length)) changed.push(name)
+  if (after.embedded !== before.embedded) {
+    for (const { name } of after.embedded.slice(before.embedded.length)) changed.push(name)
+  }
   return changed
 }
 

@@ -20,7 +20,8 @@ import { isList, type Value } from '../core/value.ts'
 export function select(request: TokenRequest, client: Verified<Client> | undefined, profiles: ProfileSet): Profile {
   const found = candidates(request, client, profiles)
   // Whatever serves the request is among these; the others are looked at only to say why none of them does.
-  if (found.some((profile) => fits(profile, request))) return narrowed(request, found, profiles)
+  const [only, another] = found.filter((profile) => fits(profile, request))
+  if (only !== undefined) return another === undefined ? only : narrowed(request, found, profiles)
   const named = profiles.for(client?.id).filter((profile) => isFor(profile, request))
   if (named.length === 0) throw new DragomanError(client ? 'ERR_PROFILE_NONE' : 'ERR_CLIENT_MISSING')
   return narrowed(request, named, profiles)
@@ -45,6 +46,7 @@ const fits = ({ accepts, writer }: Profile, request: TokenRequest): boolean =>
   accepts.subject.types.includes(request.subject_token_type) &&
   (request.requested_token_type === undefined || writer.tokenType === request.requested_token_type) &&
   serves(accepts.targets, request) &&
+  (request.actor_token === undefined) === (request.actor_token_type === undefined) &&
   (request.actor_token_type === undefined
     ? accepts.actor === undefined
     : accepts.actor?.types.includes(request.actor_token_type) === true)

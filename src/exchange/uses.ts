@@ -33,7 +33,8 @@ export function startUses({ replay }: Pick<Services, 'replay'>): Uses {
       const due = waiting
       waiting = []
       for (const { key, until, now } of due) {
-        const first = await orUnavailable('ERR_STORE_UNAVAILABLE', () => replay.claim(key, until, now))
+        const claim = orUnavailable('ERR_STORE_UNAVAILABLE', () => replay.claim(key, until, now))
+        const first = claim instanceof Promise ? await claim : claim
         if (first !== true) throw new DragomanError(code)
         claimed.push(key)
       }
@@ -66,10 +67,14 @@ export async function assertFirstUse(tokens: readonly Verified<Token>[], now: nu
 }
 
 /** What is elsewhere may fail in ways of its own: to whoever asks, it is not there for now. */
-export async function orUnavailable<T>(code: ErrorCode, action: () => T | Promise<T>): Promise<T> {
-  try {
-    return await action()
-  } catch (cause) {
+export function orUnavailable<T>(code: ErrorCode, action: () => T | Promise<T>): T | Promise<T> {
+  const failed = (cause: unknown): never => {
     throw cause instanceof DragomanError ? cause : new DragomanError(code, { cause })
+  }
+  try {
+    const result = action()
+    return result instanceof Promise ? result.catch(failed) : result
+  } catch (cause) {
+    return failed(cause)
   }
 }

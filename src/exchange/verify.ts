@@ -88,9 +88,9 @@ async function signedToken(
   if (unverified === undefined) throw notOfType(envelope, acceptance)
   const candidates = issuersOf({ unverified, envelope, caller }, acceptance, services)
   // Read before: keys that change meanwhile are not the ones by which it was verified.
-  const epochs = new Map(candidates.map((issuer) => [issuer, issuer.anchor.epoch]))
+  const epochs = key === undefined ? undefined : new Map(candidates.map((issuer) => [issuer, issuer.anchor.epoch]))
   const found = await verifyWithAny(unverified, candidates, rulesOf(acceptance, now))
-  const epoch = epochs.get(found.issuer)
+  const epoch = epochs?.get(found.issuer)
   if (key !== undefined && epoch !== undefined) store?.keep(key, { ...found, epoch }, now)
   return found
 }
@@ -127,8 +127,12 @@ function issuersOf(
   acceptance: TokenAcceptance,
   services: VerifyServices,
 ): readonly [TrustedIssuer, ...TrustedIssuer[]] {
-  const accepted = acceptance.issuers.flatMap((name) => services.trust.find(name) ?? [])
-  const [first, ...rest] = accepted.filter((candidate) => mayBe(candidate, presented, acceptance))
+  const candidates: TrustedIssuer[] = []
+  for (const name of acceptance.issuers) {
+    const candidate = services.trust.find(name)
+    if (candidate !== undefined && mayBe(candidate, presented, acceptance)) candidates.push(candidate)
+  }
+  const [first, ...rest] = candidates
   if (first === undefined) {
     throw new DragomanError('ERR_TRUST_ISSUER', {
       detail: { expected: acceptance.issuers, actual: claimedIssuer(presented.unverified, services) },
@@ -168,14 +172,24 @@ function mayBe(candidate: TrustedIssuer, presented: Presented, acceptance: Token
   return candidate.has.certificates && acceptance.format === 'x509'
 }
 
+interface Found {
+  readonly token: Token
+  readonly issuer: TrustedIssuer
+}
+
 /** Certificates do not name their anchor's issuer as we call it: each accepted one with certificates is asked. */
-async function verifyWithAny(
+const verifyWithAny = (
   unverified: Unverified,
   candidates: readonly [TrustedIssuer, ...TrustedIssuer[]],
   rules: FormatRules,
-): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
-  const [only, another] = candidates
-  if (another === undefined) return verifyWith(only, unverified, rules)
+): Found | Promise<Found> =>
+  candidates.length === 1 ? verifyWith(candidates[0], unverified, rules) : verifyWithEach(unverified, candidates, rules)
+
+async function verifyWithEach(
+  unverified: Unverified,
+  candidates: readonly TrustedIssuer[],
+  rules: FormatRules,
+): Promise<Found> {
   let refusal: unknown
   for (const candidate of candidates) {
     try {
@@ -188,11 +202,14 @@ async function verifyWithAny(
   throw refusal
 }
 
-async function verifyWith(issuer: TrustedIssuer, unverified: Unverified, rules: FormatRules) {
-  const token = await unverified.verify(issuer, rules)
-  // One issuer's keys never speak in another's name, even where a token has a name of its own for its issuer.
-  if (token.provenance.issuer !== issuer.issuer) throw new DragomanError('ERR_TRUST_ISSUER')
-  return { token, issuer }
+function verifyWith(issuer: TrustedIssuer, unverified: Unverified, rules: FormatRules): Found | Promise<Found> {
+  const found = (token: Token): Found => {
+    // One issuer's keys never speak in another's name, even where a token has a name of its own for its issuer.
+    if (token.provenance.issuer !== issuer.issuer) throw new DragomanError('ERR_TRUST_ISSUER')
+    return { token, issuer }
+  }
+  const token = unverified.verify(issuer, rules)
+  return token instanceof Promise ? token.then(found) : found(token)
 }
 
 const isPathError = (error: unknown): boolean => error instanceof DragomanError && error.code === 'ERR_TRUST_PATH'

@@ -1,7 +1,7 @@
 import { TypeError as CheckError, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js'
 import { DragomanError } from '../core/errors.ts'
 import type { Expression, ExpressionVariables } from '../core/stage.ts'
-import type { Value } from '../core/value.ts'
+import { emptyRecord, type Value } from '../core/value.ts'
 import { type Inspection, inspect, Refusal, type Use } from './inspect.ts'
 import { MAX_DEPTH, MAX_ITEMS, MAX_MATCHED, MAX_NODES, MAX_SOURCE } from './limits.ts'
 import { compilePattern, PatternError } from './pattern.ts'
@@ -74,7 +74,7 @@ const usesOf = ({ uses }: Inspection): Compiled['uses'] =>
 
 function evaluate(source: string, program: Program, uses: Compiled['uses'], variables: ExpressionVariables): Value {
   try {
-    const context: { [name: string]: unknown } = Object.create(null)
+    const context = emptyRecord<unknown>()
     const count = { values: 0 }
     for (const [name, use] of uses) {
       context[name] = name === 'now' ? BigInt(variables.now) : toCel(variables[name], use, count)

@@ -1,4 +1,4 @@
-import { isBytes, isList, map, type Value, type ValueMap } from '../core/value.ts'
+import { emptyRecord, isBytes, isList, map, type Value, type ValueMap } from '../core/value.ts'
 import type { Use } from './inspect.ts'
 import { MAX_ITEMS, MAX_LEVELS, MAX_TEXT, MAX_VALUES } from './limits.ts'
 
@@ -22,7 +22,7 @@ interface Count {
 /** The members of a variable that an expression reads, as CEL has them: integers are `int`, other numbers `double`. */
 export function toCel(variable: ValueMap, use: Use, count: Count): Cel {
   if (use === 'whole') return celOf(variable, 0, count)
-  const record: { [name: string]: Cel } = Object.create(null)
+  const record = emptyRecord<Cel>()
   for (const name of use) {
     const value = variable[name]
     if (value !== undefined) record[name] = celOf(value, 1, count)
@@ -39,7 +39,7 @@ function celOf(value: Value, level: number, count: Count): Cel {
   if (isBytes(value)) return ofLength(value, MAX_TEXT, 'a byte string of')
   if (level >= MAX_LEVELS) throw new Unfit(`at most ${MAX_LEVELS} levels of lists and maps`)
   if (isList(value)) return ofLength(value, MAX_ITEMS, 'a list of').map((item) => celOf(item, level + 1, count))
-  const record: { [name: string]: Cel } = Object.create(null)
+  const record = emptyRecord<Cel>()
   const names = ofLength(Object.keys(value), MAX_ITEMS, 'a map of')
   for (const name of names) record[name] = celOf(value[name] ?? null, level + 1, count)
   return record

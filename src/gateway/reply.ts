@@ -127,6 +127,8 @@ export const publicDocument = (body: string | Buffer, type: string, seconds: num
 /** Writes an answer past fastify's serializers and hooks: there are none, and the body is ready. */
 export function send(reply: FastifyReply, { status, headers, body }: Answer): void {
   reply.hijack()
-  reply.raw.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
-  reply.raw.end(body)
+  const bytes = Buffer.byteLength(body)
+  reply.raw.writeHead(status, { ...headers, 'content-length': bytes })
+  // Text of ASCII alone is written as it is; anything else has to be encoded.
+  reply.raw.end(body, bytes === body.length ? 'latin1' : 'utf8')
 }

@@ -2,8 +2,8 @@ import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Setting } from '../core/stage.ts'
 import type { Draft, Note } from '../core/token.ts'
-import type { Value, ValueMap } from '../core/value.ts'
-import { map, without } from '../core/value.ts'
+import type { Value } from '../core/value.ts'
+import { copyOf, without } from '../core/value.ts'
 import { variablesOf } from '../core/variables.ts'
 import { type Conversion, convert } from './convert.ts'
 import { assertFree, assertWritable, RESERVED, RIGHTS } from './names.ts'
@@ -136,6 +136,7 @@ export function convertClaims(types: { readonly [claim: string]: Conversion }): 
 
 function withClaims(draft: Draft, entries: readonly (readonly [string, Value])[]): Draft {
   if (entries.length === 0) return draft
-  const claims: ValueMap = map([...Object.entries(draft.claims), ...entries])
+  const claims = copyOf(draft.claims)
+  for (const [name, value] of entries) claims[name] = value
   return { ...draft, claims }
 }

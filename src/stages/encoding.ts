@@ -1,6 +1,6 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Stage, Transform } from '../core/stage.ts'
-import { map, type Value, type ValueMap } from '../core/value.ts'
+import { copyOf, map, type Value, type ValueMap } from '../core/value.ts'
 import { decodeBytes, encodeBytes, VALUE_ENCODINGS, type ValueEncoding } from './bytes.ts'
 import { assertFree } from './names.ts'
 import { neutral } from './options.ts'
@@ -63,7 +63,7 @@ type Wanted = readonly (readonly [string, { readonly from?: ValueEncoding; reado
 function reencode(wanted: Wanted): Transform {
   for (const [claim] of wanted) assertFree(claim, `claims.${claim}`)
   return (draft) => {
-    const claims: { [name: string]: Value } = Object.assign(Object.create(null), draft.claims)
+    const claims = copyOf(draft.claims)
     const changed: string[] = []
     for (const [claim, { from = 'base64url', to }] of wanted) {
       const value = claims[claim]

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { DragomanError, type ErrorCode } from '../core/errors.ts'
-import { isMap, type Value, type ValueMap } from '../core/value.ts'
+import { emptyRecord, isMap, type Value, type ValueMap } from '../core/value.ts'
 
 export interface JsonLimits {
   /** Bytes of the whole text. */
@@ -137,7 +137,7 @@ class Reader {
 
   object(): ValueMap {
     this.enter()
-    const record: Record<string, Value> = Object.create(null)
+    const record = emptyRecord()
     if (this.peek() === CLOSE_OBJECT) {
       this.leave()
       return record

@@ -93,27 +93,32 @@ function checkWidths(jwk: { readonly [name: string]: string }): void {
 }
 
 /** A public key with its canonical JWK and thumbprint, both from the parsed key, never from text received. */
-export function publicKey(key: KeyObject): PublicKey {
-  let jwk: ValueMap | undefined
-  let jkt: string | undefined
-  let ckt: string | undefined
-  const canonical = () => {
-    jwk ??= exportJwk(key)
-    return jwk
+export const publicKey = (key: KeyObject): PublicKey => new ParsedKey(key)
+
+// A class: a getter of an object's own costs the engine a hidden class for each object (see `core/variables.ts`).
+class ParsedKey implements PublicKey {
+  readonly key: KeyObject
+  #jwk: ValueMap | undefined
+  #jkt: string | undefined
+  #ckt: string | undefined
+
+  constructor(key: KeyObject) {
+    this.key = key
   }
-  return {
-    key,
-    get jwk() {
-      return canonical()
-    },
-    get jkt() {
-      jkt ??= hash('sha256', JSON.stringify(canonical()), 'base64url')
-      return jkt
-    },
-    get ckt() {
-      ckt ??= coseThumbprint({ jwk: canonical() })
-      return ckt
-    },
+
+  get jwk(): ValueMap {
+    this.#jwk ??= exportJwk(this.key)
+    return this.#jwk
+  }
+
+  get jkt(): string {
+    this.#jkt ??= hash('sha256', JSON.stringify(this.jwk), 'base64url')
+    return this.#jkt
+  }
+
+  get ckt(): string {
+    this.#ckt ??= coseThumbprint({ jwk: this.jwk })
+    return this.#ckt
   }
 }
 

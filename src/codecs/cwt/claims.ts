@@ -1,7 +1,7 @@
 import { actDepth } from '../../core/act.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { Validity } from '../../core/token.ts'
-import type { Claims, Value, ValueMap } from '../../core/value.ts'
+import { type Claims, emptyRecord, type Value, type ValueMap } from '../../core/value.ts'
 import { type CborMap, type CborValue, Float, isCborArray, isCborMap, sameCbor, Tagged } from '../../wire/cbor.ts'
 import { coseTag } from '../../wire/cose.ts'
 import { assertMemberName, assertRegisteredType, claimKey, nameOfKey, ownKey } from './names.ts'
@@ -68,7 +68,7 @@ function merged(payload: CborMap, replica: CborMap): CborMap {
 const HELD_APART: ReadonlySet<unknown> = new Set(Object.values(claimKey).filter((key) => key !== claimKey.sub))
 
 function named(set: CborMap): Claims {
-  const claims: Record<string, Value> = Object.create(null)
+  const claims = emptyRecord()
   for (const [key, item] of set) {
     if (HELD_APART.has(key)) continue
     const own = ownKey(key)
@@ -99,7 +99,7 @@ function neutral(item: CborValue, claim: string): Value {
 }
 
 function record(map: CborMap, claim: string): ValueMap {
-  const members: Record<string, Value> = Object.create(null)
+  const members = emptyRecord()
   for (const [name, item] of map) {
     if (typeof name !== 'string') throw wrong(claim, 'text keys in a map')
     assertMemberName(name)

@@ -1,7 +1,7 @@
 import { actDepth } from '../../core/act.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { Validity } from '../../core/token.ts'
-import { type Claims, isList, type Value, type ValueMap } from '../../core/value.ts'
+import { type Claims, emptyRecord, isList, type Value, type ValueMap } from '../../core/value.ts'
 
 // More audiences than any system of ours could want to serve with one token.
 const MAX_AUDIENCES = 32
@@ -62,7 +62,7 @@ function stringOrUri(claim: string, value: Value): string {
 }
 
 function others(set: ValueMap): Claims {
-  const claims: Record<string, Value> = Object.create(null)
+  const claims = emptyRecord()
   for (const name in set) {
     const value = set[name]
     if (value !== undefined && !heldApart.has(name)) claims[name] = value

@@ -1,7 +1,7 @@
 import type { Issuance, Loss } from '../../core/codec.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { Draft, Validity } from '../../core/token.ts'
-import type { Value } from '../../core/value.ts'
+import { emptyRecord, type Value } from '../../core/value.ts'
 import { writeConfirmation } from './confirmation.ts'
 import { finite, jsonValue } from './json-value.ts'
 import { heldApart } from './read-claims.ts'
@@ -19,7 +19,7 @@ import { heldApart } from './read-claims.ts'
 export function writeClaims(draft: Draft, { issuer, now }: Issuance, id: string, losses: Loss[]): string {
   const { claims, validity, confirmation } = draft
   const { issuedAt = now, notBefore, expiresAt } = validity
-  const set: Record<string, Value> = Object.create(null)
+  const set = emptyRecord()
   set['iss'] = issuer
   putSubject(set, claims['sub'])
   putAudience(set, validity)
