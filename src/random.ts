@@ -14,7 +14,8 @@ export function pooledRandom(): (bytes: number) => Uint8Array {
       used = 0
     }
     // A copy: the caller may keep it, while the pool is written over.
-    const taken = new Uint8Array(pool.subarray(used, used + bytes))
+    const taken = Buffer.allocUnsafe(bytes)
+    pool.copy(taken, 0, used, used + bytes)
     pool.fill(0, used, used + bytes)
     used += bytes
     return taken

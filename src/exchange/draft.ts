@@ -3,8 +3,7 @@ import type { Exchange } from '../core/exchange.ts'
 import { PATH_CLAIM } from '../core/path.ts'
 import type { Confirmation, Draft, Token } from '../core/token.ts'
 import { lifetimeOf } from '../core/transaction.ts'
-import type { Value } from '../core/value.ts'
-import { map } from '../core/value.ts'
+import { emptyRecord } from '../core/value.ts'
 import { startTransaction } from './transaction.ts'
 
 /**
@@ -38,24 +37,29 @@ export function startDraft(exchange: Exchange, { audience, ceiling, inputs }: Bo
       detail: { key: profile.key, expected: 'a signing certificate that has not expired' },
     })
   }
-  const ends = [...inputs.map(({ validity }) => validity.expiresAt), ceiling, now + lifetimeOf(exchange)]
-  const starts = inputs.map(({ validity }) => validity.notBefore).filter((time) => time !== undefined)
-  const expiresAt = Math.floor(Math.min(...ends.filter((time) => time !== undefined)))
-  const notBefore = starts.length > 0 ? Math.ceil(Math.max(...starts)) : undefined
+  let end = Math.min(ceiling ?? Infinity, now + lifetimeOf(exchange))
+  let start = -Infinity
+  for (const { validity } of inputs) {
+    end = Math.min(end, validity.expiresAt ?? Infinity)
+    start = Math.max(start, validity.notBefore ?? -Infinity)
+  }
+  const expiresAt = Math.floor(end)
+  const notBefore = start === -Infinity ? undefined : Math.ceil(start)
   if (expiresAt <= now) {
     // Possible within the clock skew: what would be issued is dead already.
     throw new DragomanError('ERR_TOKEN_EXPIRED', { detail: { expected: `after ${now}`, actual: expiresAt } })
   }
-  const claims = CARRIED.flatMap((name): [string, Value][] => {
+  const claims = emptyRecord()
+  for (const name of CARRIED) {
     const value = subject.claims[name]
-    return value === undefined ? [] : [[name, value]]
-  })
+    if (value !== undefined) claims[name] = value
+  }
   // RFC 8693 §4.3, RFC 9068 §2.2: an access token names the client that asked for it.
-  if (profile.writer.usage === 'access_token') claims.push(['client_id', exchange.client.id])
+  if (profile.writer.usage === 'access_token') claims['client_id'] = exchange.client.id
   const behind = profile.accepts.targets.resources === undefined ? [] : request.resource
-  if (behind.length > 0) claims.push(['resource', behind.length === 1 ? (behind[0] ?? '') : behind])
+  if (behind.length > 0) claims['resource'] = behind.length === 1 ? (behind[0] ?? '') : behind
   const draft: Draft = {
-    claims: map(claims),
+    claims,
     validity: {
       issuedAt: now,
       notBefore,

@@ -36,28 +36,16 @@ const TEMPORARY = new Set([429, 503])
 
 /** The answer to an exchange that issued a token (RFC 8693 §2.2.1). */
 export function success(result: ExchangeResult, { id, nonce }: AnswerContext): Answer {
-  return {
-    status: 200,
-    headers: {
-      ...ALWAYS,
-      ...(id !== undefined && { 'x-request-id': id }),
-      ...(nonce !== undefined && { 'dpop-nonce': nonce }),
-    },
-    body: JSON.stringify(issuedMembers(result)),
-  }
+  const headers: Record<string, string> = { ...ALWAYS }
+  if (id !== undefined) headers['x-request-id'] = id
+  if (nonce !== undefined) headers['dpop-nonce'] = nonce
+  return { status: 200, headers, body: JSON.stringify(issuedMembers(result)) }
 }
 
 /** RFC 8693 §2.2.1 */
 export function issuedMembers(result: ExchangeResult): object {
   const { access_token, issued_token_type, token_type, expires_in, scope, cnf } = result
-  return {
-    access_token,
-    issued_token_type,
-    token_type,
-    expires_in,
-    ...(scope && { scope: scope.join(' ') }),
-    ...(cnf && { cnf }),
-  }
+  return { access_token, issued_token_type, token_type, expires_in, scope: scope?.join(' '), cnf }
 }
 
 /**

@@ -25,14 +25,14 @@ export function keepClaims(keep: '*' | readonly string[]): Change {
   keep.forEach((name, index) => {
     assertFree(name, `keep[${index}]`)
   })
-  return (draft, { subject }) =>
-    withClaims(
-      draft,
-      keep.flatMap((name): [string, Value][] => {
-        const value = subject.claims[name]
-        return value === undefined ? [] : [[name, value]]
-      }),
-    )
+  return (draft, { subject }) => {
+    const claims = copyOf(draft.claims)
+    for (const name of keep) {
+      const value = subject.claims[name]
+      if (value !== undefined) claims[name] = value
+    }
+    return { ...draft, claims }
+  }
 }
 
 export function dropClaims(drop: readonly string[]): Change {
