@@ -82,7 +82,8 @@ export function without(record: ValueMap, names: ReadonlySet<string> | readonly 
 /** Makes a value unchangeable, all the way down. Bytes stay as they are: JavaScript cannot freeze them. */
 export function freeze<T extends Value>(value: T): T {
   if (typeof value !== 'object' || value === null || isBytes(value)) return value
-  for (const item of Object.values(value)) freeze(item)
+  if (isList(value)) for (const item of value) freeze(item)
+  else for (const name in value) freeze(value[name] ?? null)
   return Object.freeze(value)
 }
 

@@ -133,7 +133,7 @@ export async function translate(
     return token
   }
   const subject = await step(trail, 'verify subject', async () =>
-    presented(await verify(subjectOf(request, services), profile.accepts.subject), request),
+    presented(await verify(subjectOf(request, services, trail), profile.accepts.subject), request),
   )
   trail.subject = subject
   if (shown !== undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
@@ -238,7 +238,14 @@ async function prove(
 const subjectOf = (
   { grant_type, subject_token: raw, subject_token_type: type }: TokenRequest,
   { grants }: Services,
-): Envelope => ({ raw, type, role: grants.find((grant) => grant.type === grant_type)?.role ?? 'subject' })
+  trail: Trail,
+): Envelope => ({
+  raw,
+  type,
+  role: grants.find((grant) => grant.type === grant_type)?.role ?? 'subject',
+  // It is going to stand in the record anyway.
+  sha256: trail.inputDigest(),
+})
 
 /** RFC 9449 §7.1: at a resource, a proof goes with a token that is bound to its key; here it asks for no binding. */
 function presented(subject: Verified<Token>, { forwarded, dpop }: TokenRequest): Verified<Token> {

@@ -26,6 +26,8 @@ export interface Trail {
   /** Tokens whose signature is good, by role: for whoever explains a refusal, and nobody else. */
   readonly signed: Map<Envelope['role'], Token>
   readonly trace: readonly TraceEntry[]
+  /** SHA-256 of the subject token as it was sent, in hex. */
+  inputDigest(): string | undefined
   /** Adds a step to the trace. */
   note(entry: TraceEntry): void
   /** Notes that a step went through. */
@@ -46,6 +48,7 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
   const observation = services.observer?.begin(request.id, services.tenant, request.trace)
   const grant = services.grants.find(({ type }) => type === request.grant_type)
   let refusal: DragomanError | undefined
+  let inputDigest: string | undefined
   const trail: Trail = {
     proofs: [],
     observation,
@@ -53,6 +56,10 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
     trace,
     step: 'read',
     path: undefined,
+    inputDigest() {
+      inputDigest ??= digestOf(request.subject_token)
+      return inputDigest
+    },
     note(entry) {
       trace.push(entry)
       observation?.step(entry)
@@ -92,7 +99,7 @@ export function startTrail(request: Pick<TokenRequest, 'id'> & Partial<TokenRequ
         subject_format: subject?.provenance.format,
         subject_algorithm: subject?.provenance.algorithm,
         actor: identityOf(actor, profile, services),
-        input_sha256: digestOf(request.subject_token),
+        input_sha256: trail.inputDigest(),
         signed_sha256: subject?.provenance.digest,
         actor_sha256: digestOf(request.actor_token),
         output_sha256: digestOf(issued?.raw),

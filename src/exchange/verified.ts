@@ -7,10 +7,10 @@ import { freeze } from '../core/value.ts'
 export const asVerified = <T>(value: T): Verified<T> => value as Verified<T>
 
 /**
- * A verified token that nobody can change any more. What leaves is compared with it, after the stages, which have had it
- * in their hands: a stage that sorts a list in place must not move the mark that it is measured by.
+ * From here on nobody can change the token any more. What leaves is compared with it, after the stages, which have had it in
+ * their hands: a stage that sorts a list in place must not move the mark that it is measured by.
  */
-export function asVerifiedToken(token: Token): Verified<Token> {
+export function freezeToken(token: Token): void {
   const { claims, validity, confirmation, provenance } = token
   freeze(claims)
   Object.freeze(validity.audience)
@@ -18,5 +18,5 @@ export function asVerifiedToken(token: Token): Verified<Token> {
   Object.freeze(validity)
   Object.freeze(confirmation)
   Object.freeze(provenance)
-  return asVerified(Object.freeze(token))
+  Object.freeze(token)
 }

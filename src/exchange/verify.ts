@@ -19,7 +19,7 @@ import {
 import type { TrustedIssuer } from '../core/trust.ts'
 import { OF_THE_CLIENT, tokenTypes } from '../core/types.ts'
 import { assertKind } from './kind.ts'
-import { asVerifiedToken } from './verified.ts'
+import { asVerified, freezeToken } from './verified.ts'
 
 /** What a token is judged against beside its profile. */
 export interface Circumstances {
@@ -67,7 +67,7 @@ export async function verifyToken(
   assertClaims(token, acceptance)
   assertSubject(token, issuer)
   assertConfirmed(token, acceptance, circumstances)
-  return asVerifiedToken(token)
+  return asVerified(token)
 }
 
 /** What the token says and who signed it; of a timeless format, if that was found a moment ago, without finding it anew. */
@@ -90,14 +90,17 @@ async function signedToken(
   // Read before: keys that change meanwhile are not the ones by which it was verified.
   const epochs = key === undefined ? undefined : new Map(candidates.map((issuer) => [issuer, issuer.anchor.epoch]))
   const found = await verifyWithAny(unverified, candidates, rulesOf(acceptance, now))
+  freezeToken(found.token)
   const epoch = epochs?.get(found.issuer)
   if (key !== undefined && epoch !== undefined) store?.keep(key, { ...found, epoch }, now)
   return found
 }
 
 /** The whole token, and every rule on which the codec's answer depends. */
-const cacheKey = ({ type, raw }: Envelope, { format, kind, subjectFrom, extendedKeyUsage }: TokenAcceptance): string =>
-  hash('sha256', JSON.stringify([type, format, kind, subjectFrom, extendedKeyUsage, raw]), 'base64url')
+const cacheKey = (
+  { type, raw, sha256 = hash('sha256', raw) }: Envelope,
+  { format, kind, subjectFrom, extendedKeyUsage }: TokenAcceptance,
+): string => [sha256, type, format, kind, subjectFrom, extendedKeyUsage?.join(' ')].join('\n')
 
 /** Verified by an issuer that this profile takes as well, with keys that are still its own. */
 const stillHolds = (

@@ -1,6 +1,7 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuditRecord } from '../core/audit.ts'
 import type { ErrorCode } from '../core/errors.ts'
+import { type Tally, type TallyCounter, tallyCounter } from './tally.ts'
 import type { GatewayTenant } from './tenant.ts'
 import type { Turns } from './turn.ts'
 
@@ -59,8 +60,8 @@ const MICROSECONDS = 1e6
 /** What is counted as long as the process runs, whichever configuration is in force. */
 export interface Counters {
   readonly registry: Registry
-  readonly exchanges: Counter<'tenant' | 'profile' | 'result' | 'code'>
-  readonly tokens: Counter<'tenant' | 'direction' | 'format' | 'algorithm'>
+  readonly exchanges: TallyCounter<'tenant' | 'profile' | 'result' | 'code'>
+  readonly tokens: TallyCounter<'tenant' | 'direction' | 'format' | 'algorithm'>
   readonly duration: Histogram<'tenant' | 'profile'>
   readonly away: Counter<'code'>
   readonly forwarded: Counter<'tenant' | 'endpoint' | 'status'>
@@ -103,13 +104,13 @@ export function newCounters(surroundings: 'process' | 'thread' | 'nothing' = 'pr
   }
   return {
     registry,
-    exchanges: new Counter({
+    exchanges: tallyCounter({
       name: 'dragoman_exchanges_total',
       help: 'Token exchanges, by how they ended',
       labelNames: ['tenant', 'profile', 'result', 'code'],
       registers,
     }),
-    tokens: new Counter({
+    tokens: tallyCounter({
       name: 'dragoman_tokens_total',
       help: 'Subject tokens that were taken in, and tokens that were issued for them, by signature algorithm',
       labelNames: ['tenant', 'direction', 'format', 'algorithm'],
@@ -163,17 +164,22 @@ export function metricsOf(
   collected(registry, tenants, turns)
 
   // Looking a child up by its labels costs more than counting.
-  const children = new Map<string, { count: Counter.Internal; time: Histogram.Internal<string> }>()
-  const signed = new Map<string, readonly Counter.Internal[]>()
+  const children = new Map<string, { count: Tally; time: Histogram.Internal<string> }>()
+  const signed = new Map<string, readonly Tally[]>()
   /** One for what came in, one for what went out. */
-  function tokensOf(record: AuditRecord): readonly Counter.Internal[] {
+  function tokensOf(record: AuditRecord): readonly Tally[] {
     const { tenant, subject_format: from, subject_algorithm: by, issued_format: to, issued_algorithm: using } = record
     const key = `${tenant} ${from} ${by} ${to} ${using}`
     const known = signed.get(key)
     if (known !== undefined) return known
     const made = [
-      tokens.labels({ tenant, direction: 'in', format: from ?? '', algorithm: by ?? '' }),
-      tokens.labels({ tenant, direction: 'out', format: to ?? '', algorithm: using ?? '' }),
+      tokens.tally(`in ${tenant} ${from} ${by}`, { tenant, direction: 'in', format: from ?? '', algorithm: by ?? '' }),
+      tokens.tally(`out ${tenant} ${to} ${using}`, {
+        tenant,
+        direction: 'out',
+        format: to ?? '',
+        algorithm: using ?? '',
+      }),
     ]
     signed.set(key, made)
     return made
@@ -186,14 +192,14 @@ export function metricsOf(
       let child = children.get(key)
       if (child === undefined) {
         child = {
-          count: exchanges.labels({ tenant, profile, result, code }),
+          count: exchanges.tally(key, { tenant, profile, result, code }),
           time: duration.labels({ tenant, profile }),
         }
         children.set(key, child)
       }
-      child.count.inc()
+      child.count.more += 1
       child.time.observe(duration_us / MICROSECONDS)
-      if (result === 'issued') for (const counter of tokensOf(record)) counter.inc()
+      if (result === 'issued') for (const tally of tokensOf(record)) tally.more += 1
     },
     turnedAway: (code) => away.inc({ code }),
     batched: (tenant, status) => batches.inc({ tenant, status }),
