@@ -4,10 +4,11 @@ import { DragomanError } from '../core/errors.ts'
 import type { TokenRequest } from '../core/exchange.ts'
 import type { PublicKey } from '../core/keys.ts'
 import type { Proof, ProofMethod, ProofTools } from '../core/proof.ts'
+import { recent } from '../core/recent.ts'
 import type { ValueMap } from '../core/value.ts'
 import { JSON_LIMITS, parseJsonObject } from '../wire/json.ts'
 import { publicKeyFromJwk } from '../wire/jwk.ts'
-import { JWS_LIMITS, type Jws, parseCompact } from '../wire/jws.ts'
+import { type HeaderReader, JWS_LIMITS, type Jws, type JwsHeader, ownText, parseCompact } from '../wire/jws.ts'
 import { normalised } from './htu.ts'
 import type { Nonces } from './nonce.ts'
 
@@ -46,10 +47,36 @@ export interface DpopUse {
  *
  * @throws {@link DragomanError} `ERR_PROOF_DPOP` with `detail.check`, `ERR_PROOF_NONCE`, `ERR_PROOF_REPLAYED`
  */
-export const dpopProof = (options: DpopOptions = {}): ProofMethod => ({
-  name: 'dpop',
-  prove: (request, tools) => proveDpop(request.dpop, useOf(request, tools), tools, options),
-})
+export function dpopProof(options: DpopOptions = {}): ProofMethod {
+  const known = { ...options, headers: provedHeaders() }
+  return { name: 'dpop', prove: (request, tools) => proveDpop(request.dpop, useOf(request, tools), tools, known) }
+}
+
+/** Headers of proofs that were signed by the key in them, and that key: a client has one header for all of its proofs. */
+export interface ProvedHeaders {
+  find(encoded: string): ProvedHeader | undefined
+  keep(encoded: string, header: ProvedHeader): void
+}
+
+interface ProvedHeader {
+  readonly header: JwsHeader
+  readonly key: PublicKey
+}
+
+// Of clients that send proofs at a time. Longer headers hold ML-DSA keys, whose signatures cost more than reading them.
+const KNOWN_HEADERS = 1024
+const KNOWN_CHARACTERS = 1024
+
+/** Saves reading a header and its key again, which costs a third of a signature; nothing is believed for being in it. */
+function provedHeaders(): ProvedHeaders {
+  const known = recent<ProvedHeader>(KNOWN_HEADERS)
+  return {
+    find: known.find,
+    keep(encoded, header) {
+      if (encoded.length <= KNOWN_CHARACTERS) known.keep(ownText(encoded), header)
+    },
+  }
+}
 
 /**
  * The DPoP proof in these header fields (RFC 9449 §4.3); `undefined`: there is none.
@@ -66,13 +93,16 @@ export async function proveDpop(
   fields: readonly string[],
   use: DpopUse,
   tools: Pick<ProofTools, 'now' | 'replay' | 'algorithms'>,
-  { nonces }: DpopOptions = {},
+  { nonces, headers }: DpopOptions & { readonly headers?: ProvedHeaders } = {},
 ): Promise<Proof | undefined> {
   const [text, another] = fields
   if (text === undefined) return undefined
   if (another !== undefined) throw refuse('one', 'one DPoP header field')
-  const jws = parsed(text)
-  const key = keyOf(jws, tools)
+  const encoded = text.slice(0, Math.max(0, text.indexOf('.')))
+  const known = headers?.find(encoded)
+  const jws = parsed(text, known && (() => known.header))
+  const key = keyOf(jws, tools, known?.key)
+  if (known === undefined) headers?.keep(encoded, { header: jws.header, key })
   const claims = claimsOf(jws)
   assertUse(claims, use, tools.now)
   if (nonces && !(claims.nonce !== undefined && nonces.accepts(claims.nonce, tools.now))) {
@@ -85,22 +115,26 @@ export async function proveDpop(
 const refuse = (check: string, expected: string, cause?: unknown) =>
   new DragomanError('ERR_PROOF_DPOP', { cause, detail: { check, expected } })
 
-function parsed(text: string): Jws {
+function parsed(text: string, headers: HeaderReader | undefined): Jws {
   try {
-    return parseCompact(text, { limits: LIMITS })
+    return parseCompact(text, { limits: LIMITS, headers })
   } catch (cause) {
     throw refuse('form', 'one compact JWS with a JSON header', cause)
   }
 }
 
 /** The key in the header, once it has been shown to have signed the proof. */
-function keyOf({ header, signingInput, signature }: Jws, { algorithms }: Pick<ProofTools, 'algorithms'>): PublicKey {
+function keyOf(
+  { header, signingInput, signature }: Jws,
+  { algorithms }: Pick<ProofTools, 'algorithms'>,
+  known: PublicKey | undefined,
+): PublicKey {
   if (header.typ !== 'dpop+jwt') throw refuse('typ', 'dpop+jwt')
   const { algorithm } = header
   if (algorithm === undefined || !algorithms.includes(algorithm.name)) {
     throw refuse('alg', `one of ${algorithms.join(', ')}`)
   }
-  const key = publicKeyIn(header.members, algorithm)
+  const key = known ?? publicKeyIn(header.members, algorithm)
   if (!verifySignature(algorithm, cryptoKey(algorithm, key.key), signingInput, signature)) {
     throw refuse('signature', 'a signature by the key in the header')
   }

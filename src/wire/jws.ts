@@ -1,5 +1,6 @@
 import { type Algorithm, algorithmNamed } from '../core/algorithms.ts'
 import { DragomanError } from '../core/errors.ts'
+import { recent } from '../core/recent.ts'
 import { isList, isMap, map, type Value, type ValueMap } from '../core/value.ts'
 import { fromBase64url } from './base64url.ts'
 import { JSON_LIMITS, type JsonLimits, parseJsonObject } from './json.ts'
@@ -107,19 +108,18 @@ const CACHED_CHARACTERS = 1024
  * as long as parsing the claims. Nothing is believed for being remembered.
  */
 export function headerReader(limits: JsonLimits = HEADER_LIMITS): HeaderReader {
-  const known = new Map<string, JwsHeader>()
+  const known = recent<JwsHeader>(CACHED_HEADERS)
   return (encoded) => {
-    const found = known.get(encoded)
+    const found = known.find(encoded)
     if (found) return found
     const header = protectedHeader(encoded, limits)
-    if (encoded.length > CACHED_CHARACTERS) return header
-    const [oldest] = known.keys()
-    if (oldest !== undefined && known.size >= CACHED_HEADERS) known.delete(oldest)
-    // A copy, since a slice would keep the whole token in memory.
-    known.set(Buffer.from(encoded, 'latin1').toString('latin1'), header)
+    if (encoded.length <= CACHED_CHARACTERS) known.keep(ownText(encoded), header)
     return header
   }
 }
+
+/** A copy of a part of a token, since a slice would keep the whole of it in memory. */
+export const ownText = (part: string): string => Buffer.from(part, 'latin1').toString('latin1')
 
 const malformed = (expected: string): DragomanError =>
   new DragomanError('ERR_TOKEN_MALFORMED', { detail: { expected } })

@@ -107,6 +107,19 @@ describe('dpop', () => {
     )
   })
 
+  it('DP-06: a header that was seen with a good proof vouches for no other one', async () => {
+    const own = dpopProof()
+    const [header, payload] = dpopText(key).split('.')
+    expect(await own.prove(withProofs(dpopText(key)), proofTools())).toBeDefined()
+    expect(await own.prove(withProofs(dpopText(key)), proofTools())).toBeDefined()
+    const [, , signature] = dpopText(testKey('ES256')).split('.')
+    await expect(own.prove(withProofs(`${header}.${payload}.${signature}`), proofTools())).rejects.toEqual(
+      failed('signature'),
+    )
+    const narrower = proofTools(undefined, { algorithms: ['Ed25519'] })
+    await expect(own.prove(withProofs(dpopText(key)), narrower)).rejects.toEqual(failed('alg'))
+  })
+
   it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'])(
     'DP-07: refuses a jwk with the private member %s',
     async (member) => {
