@@ -92,8 +92,12 @@ function checkWidths(jwk: { readonly [name: string]: string }): void {
   }
 }
 
-/** A public key with its canonical JWK and thumbprint, both from the parsed key, never from text received. */
-export const publicKey = (key: KeyObject): PublicKey => new ParsedKey(key)
+/**
+ * A public key with its canonical JWK and thumbprint, both from the parsed key, never from text received.
+ *
+ * @param jwk its canonical JWK, where that is known from the octets that the key was read from
+ */
+export const publicKey = (key: KeyObject, jwk?: ValueMap): PublicKey => new ParsedKey(key, jwk)
 
 // A class: a getter of an object's own costs the engine a hidden class for each object (see `core/variables.ts`).
 class ParsedKey implements PublicKey {
@@ -102,8 +106,9 @@ class ParsedKey implements PublicKey {
   #jkt: string | undefined
   #ckt: string | undefined
 
-  constructor(key: KeyObject) {
+  constructor(key: KeyObject, jwk: ValueMap | undefined) {
     this.key = key
+    this.#jwk = jwk
   }
 
   get jwk(): ValueMap {

@@ -1,6 +1,8 @@
 import { createPublicKey, hash } from 'node:crypto'
 import { DragomanError } from '../core/errors.ts'
 import type { PublicKey } from '../core/keys.ts'
+import { map, type ValueMap } from '../core/value.ts'
+import { toBase64url } from './base64url.ts'
 import { inside, readDer, readOctetBits, tags, wholeOf } from './der.ts'
 import { der, nullValue, octetBits, oid, sequence, unsignedInteger } from './der-write.ts'
 import { publicKey } from './jwk.ts'
@@ -17,7 +19,7 @@ const identifiers: ReadonlyMap<string, Buffer> = new Map([
   ['AKP ML-DSA-87', sequence(oid('2.16.840.1.101.3.4.3.19'))],
 ])
 
-const accepted = new Set([...identifiers.values()].map((identifier) => identifier.toString('latin1')))
+const accepted = new Map([...identifiers].map(([kind, identifier]) => [identifier.toString('latin1'), kind]))
 
 const unacceptable = (expected: string, cause?: unknown) =>
   new DragomanError('ERR_TOKEN_ALGORITHM', { detail: { expected }, cause })
@@ -32,20 +34,37 @@ const unacceptable = (expected: string, cause?: unknown) =>
  * @throws {@link DragomanError} `ERR_TOKEN_MALFORMED`, or `ERR_TOKEN_ALGORITHM` for a kind of key that is not accepted
  */
 export function publicKeyFromSpki(spki: Uint8Array): PublicKey {
-  const { algorithm } = readSpki(spki)
-  if (!accepted.has(algorithm.toString('latin1'))) {
+  const { algorithm, bits } = readSpki(spki)
+  const kind = accepted.get(algorithm.toString('latin1'))
+  if (kind === undefined) {
     throw unacceptable('a P-256, P-384, P-521, Ed25519, RSA or ML-DSA key with its exact parameters')
   }
   let key: PublicKey
   let again: Buffer
   try {
-    key = publicKey(createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }))
+    const parsed = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+    key = publicKey(parsed, jwkOf(kind, bits))
     again = spkiOf(key)
   } catch (cause) {
     throw unacceptable('a public key that is valid', cause)
   }
   if (!again.equals(spki)) throw unacceptable('a public key in its canonical encoding')
   return key
+}
+
+/**
+ * The JWK of bits that have been read as a key. Of curves and lattices there is one encoding of each key, so that nobody has
+ * to write it out again, which takes half as long as reading it; RSA has to be (`undefined`).
+ */
+function jwkOf(kind: string, bits: Buffer): ValueMap | undefined {
+  const [kty = '', name = ''] = kind.split(' ')
+  if (kty === 'RSA') return undefined
+  if (kty === 'AKP') return map(Object.entries({ alg: name, kty, pub: toBase64url(bits) }))
+  if (kty === 'OKP') return map(Object.entries({ crv: name, kty, x: toBase64url(bits) }))
+  // A compressed point, or one in hybrid form, is not written like this again.
+  const half = (bits.length - 1) / 2
+  const [x, y] = [bits.subarray(1, 1 + half), bits.subarray(1 + half)].map(toBase64url)
+  return map(Object.entries({ crv: name, kty, x: x ?? '', y: y ?? '' }))
 }
 
 /** The parts of a SubjectPublicKeyInfo: DER of its algorithm identifier, and the bits of the key. */
