@@ -80,6 +80,8 @@ export interface Confirmation {
   readonly x5tS256?: string | undefined
   /** COSE key thumbprint (RFC 9679), base64url of the bytes. */
   readonly ckt?: string | undefined
+  /** Names of what stands beside them and is no confirmation method that is known (RFC 7800 §3.1): not carried on. */
+  readonly ignored?: readonly string[] | undefined
 }
 
 /** How we know what a token says. */

@@ -29,6 +29,9 @@ export function ledgerOf(subject: Token, draft: Draft, losses: readonly Loss[]):
     entries.push(entry)
     if (entry.to !== undefined) reached.push(entry.to)
   }
+  for (const member of subject.confirmation?.ignored ?? []) {
+    entries.push({ claim: `cnf.${member}`, became: 'dropped', reason: 'no confirmation method that is known' })
+  }
   for (const claim in output) {
     if (claim in input || reached.includes(claim)) continue
     const embedded = draft.embedded.some(({ name }) => name === claim)

@@ -250,6 +250,13 @@ describe('what became of a claim', () => {
     expect(fate('cnf', token({}), draft({}, { confirmation: { x5tS256: 'c1' } }))).toMatchObject({ became: 'added' })
   })
 
+  it('what stood beside a confirmation and was ignored is dropped', () => {
+    const bound = token({}, { confirmation: { jkt: 'k1', ignored: ['kc-jkt-type'] } })
+    const same = draft({}, { confirmation: { jkt: 'k1', ignored: ['kc-jkt-type'] } })
+    expect(fate('cnf', bound, same)).toMatchObject({ became: 'kept' })
+    expect(fate('cnf.kc-jkt-type', bound, same)).toMatchObject({ became: 'dropped' })
+  })
+
   it('every name stands once', () => {
     const input = token({ a: 1, b: 2, c: 3, d: [1, 2] })
     const output = draft(

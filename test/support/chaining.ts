@@ -110,8 +110,18 @@ export async function newLiveDomains(edit?: (folder: string) => void): Promise<L
     'identity-chaining',
   )
   edit?.(folder)
+  return liveIn(folder, configuration, port)
+}
+
+/** A gateway of a configuration in a folder, which is removed in the end; its issuers name the port. */
+export async function liveIn(
+  folder: string,
+  configuration: string,
+  port: number,
+  options: GatewayOptions = {},
+): Promise<LiveDomains> {
   const sink = watched(auditToMemory())
-  const gateway = await createGateway(configuration, { audit: () => sink })
+  const gateway = await createGateway(configuration, { audit: () => sink, ...options })
   await gateway.listen()
   return {
     records: sink.records,

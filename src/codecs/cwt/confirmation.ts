@@ -19,6 +19,11 @@ const JKT_TEXT = 'jkt'
 const X5T_S256 = 'x5t#S256'
 
 const METHODS: ReadonlySet<CborLabel> = new Set([COSE_KEY, KID, CKT, JKT, JKT_TEXT, X5T_S256])
+/**
+ * Bindings that cannot be carried on: an encrypted key (2), an OSCORE context (4), and keys under the names that they
+ * have in a JWT.
+ */
+const NOT_CARRIED: ReadonlySet<CborLabel> = new Set([2, 4, 'jwk', 'jwe', 'jku'])
 
 const refuse = (expected: string, cause?: unknown): DragomanError =>
   new DragomanError('ERR_TOKEN_CONFIRMATION', { cause, detail: { expected } })
@@ -26,17 +31,19 @@ const refuse = (expected: string, cause?: unknown): DragomanError =>
 /**
  * What a CWT's `cnf` says.
  *
- * Checks: every method is one that can be carried on; there is a key or a thumbprint, since a key's name alone is known
- * to its issuer only; the key is public; thumbprints fit the key. Several thumbprints without the key cannot be
- * compared: the presenter then has to prove each.
+ * Checks: there is a key or a thumbprint, since a key's name alone is known to its issuer only; the key is public;
+ * thumbprints fit the key; no registered method stands beside them that cannot be carried on. Other members are ignored,
+ * as RFC 8747 wants it, and named. Several thumbprints without the key cannot be compared: the presenter then has to
+ * prove each.
  *
  * @throws {@link DragomanError} `ERR_TOKEN_CONFIRMATION`
  */
 export function readConfirmation(cnf: CborValue): Confirmation {
   if (!isCborMap(cnf)) throw refuse('cnf as a map')
   // A binding that is passed over is a binding lost.
-  if ([...cnf.keys()].some((method) => !METHODS.has(method)))
+  if ([...cnf.keys()].some((method) => NOT_CARRIED.has(method))) {
     throw refuse('no confirmation methods but those we carry on')
+  }
   const publicKey = keyIn(cnf.get(COSE_KEY))
   const jkt = thumbprint(cnf, JKT)
   const jktText = textThumbprint(cnf.get(JKT_TEXT))
@@ -49,7 +56,8 @@ export function readConfirmation(cnf: CborValue): Confirmation {
   if (jkt !== undefined && jktText !== undefined && jkt !== jktText) throw refuse('one key')
   if (!Object.values(confirmation).some((method) => method !== undefined)) throw refuse('a key or its thumbprint')
   if (publicKey) assertSameKey(confirmation, publicKey)
-  return confirmation
+  const ignored = [...cnf.keys()].filter((member) => !METHODS.has(member)).map(String)
+  return ignored.length === 0 ? confirmation : { ...confirmation, ignored }
 }
 
 function keyIn(value: CborValue | undefined): PublicKey | undefined {

@@ -12,6 +12,8 @@ const X5T_S256 = 'x5t#S256'
 const KID = 'kid'
 
 const METHODS: ReadonlySet<string> = new Set([JWK, JKT, X5T_S256, KID])
+/** Registered, and bindings that cannot be carried on: an encrypted key, keys behind a URL, an OSCORE context. */
+const NOT_CARRIED: ReadonlySet<string> = new Set(['jwe', 'jku', 'osc'])
 
 const SHA256_BYTES = 32
 
@@ -21,22 +23,25 @@ const refuse = (expected: string): DragomanError =>
 /**
  * What a JWT's `cnf` says (RFC 7800 §3.1, RFC 8705 §3.1, RFC 9449 §6.1).
  *
- * Checks: every member is one that can be carried on, since a binding that is passed over is a binding lost; there is
- * a key or a thumbprint; the key is public; `jkt` is the thumbprint of the key. Whether a certificate's thumbprint is
- * of the same key cannot be seen here: the presenter has to prove both.
+ * Checks: there is a key or a thumbprint; the key is public; `jkt` is the thumbprint of the key; no registered method
+ * stands beside it that cannot be carried on, since a binding that is passed over is a binding lost. Other members are
+ * ignored, as RFC 7800 wants it, and named. Whether a certificate's thumbprint is of the same key cannot be seen here:
+ * the presenter has to prove both.
  *
  * @throws {@link DragomanError} `ERR_TOKEN_CONFIRMATION`
  */
 export function readConfirmation(cnf: Value): Confirmation {
   if (!isMap(cnf)) throw refuse('cnf as an object')
-  const unknown = Object.keys(cnf).find((method) => !METHODS.has(method))
-  if (unknown !== undefined) throw refuse('no confirmation method but jwk, jkt and x5t#S256')
+  if (Object.keys(cnf).some((method) => NOT_CARRIED.has(method))) {
+    throw refuse('no confirmation method but jwk, jkt and x5t#S256')
+  }
   const publicKey = cnf[JWK] === undefined ? undefined : publicJwk(cnf[JWK])
   const jkt = thumbprint(cnf, JKT)
   const x5tS256 = thumbprint(cnf, X5T_S256)
   if (publicKey === undefined && jkt === undefined && x5tS256 === undefined) throw refuse('jwk, jkt or x5t#S256')
   if (publicKey !== undefined && jkt !== undefined && jkt !== publicKey.jkt) throw refuse('jkt of the key in jwk')
-  return { publicKey, jkt: jkt ?? publicKey?.jkt, x5tS256 }
+  const ignored = Object.keys(cnf).filter((member) => !METHODS.has(member))
+  return { publicKey, jkt: jkt ?? publicKey?.jkt, x5tS256, ...(ignored.length > 0 && { ignored }) }
 }
 
 function publicJwk(jwk: Value): PublicKey {

@@ -80,8 +80,15 @@ describe('cnf of a CWT', () => {
     for (const cnf of [1, 'x', [], null, Buffer.of(1)]) refuses(cnf)
   })
 
-  test('CN-08 2, 4 and anything unknown refuse, also beside a good key', () => {
-    for (const method of [2, 4, 6, 99, 'jwk', 'jwe', 'jku', 'x']) {
+  test('CF-02 what is no confirmation method that is known is ignored beside one that is, and named', () => {
+    const { jkt } = holder.publicKey
+    expect(read(map([323, bytes(jkt)], [99, 'x'], ['x', 1]))).toMatchObject({ jkt, ignored: ['99', 'x'] })
+    expect(read(map([323, bytes(jkt)]))).not.toHaveProperty('ignored')
+    refuses(map([99, 'x']))
+  })
+
+  test('CN-08 2, 4 and the names of keys in a JWT refuse, also beside a good key', () => {
+    for (const method of [2, 4, 'jwk', 'jwe', 'jku']) {
       refuses(map([method, Buffer.alloc(32)]))
       refuses(map([1, coseKeyOf(holder.publicKey)], [method, Buffer.alloc(32)]))
     }

@@ -39,10 +39,18 @@ describe('cnf, read', () => {
     refuses({ kid: 'a' })
   })
 
+  test('CF-02: what is no confirmation method that is known is ignored beside one that is, and named', () => {
+    expect(readConfirmation({ jkt: holder.jkt, 'kc-jkt-type': 'DPoP' })).toEqual({
+      ...{ jkt: holder.jkt, ignored: ['kc-jkt-type'] },
+    })
+    expect(readConfirmation({ jkt: holder.jkt, kid: 'a' })).not.toHaveProperty('ignored')
+  })
+
   test.each([
     ['CF-02 nothing', {}],
     ['CF-02 only what nobody knows', { x: 'y' }],
-    ['CF-08 something unknown beside a key, which would be dropped', { jkt: holder.jkt, x: 'y' }],
+    ['CN-08 an encrypted key beside a thumbprint', { jkt: holder.jkt, jwe: 'a.b.c.d.e' }],
+    ['an OSCORE context beside a key', { jwk: holder.jwk, osc: {} }],
     ['CN-08 an encrypted key', { jwe: 'a.b.c.d.e' }],
     ['CF-05 the URL of a key', { jku: 'https://a.example/keys', kid: 'a' }],
     ['CF-01 the URL of another key', { jwk: holder.jwk, jku: 'https://a.example/keys' }],
