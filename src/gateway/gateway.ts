@@ -140,6 +140,7 @@ const documents: readonly {
     content: ({ services }) => certificates(services),
   },
   { path: (paths) => paths.metadata, type: 'application/json', content: ({ tenant }) => metadata(tenant) },
+  { path: ({ discovery }) => discovery, type: 'application/json', content: ({ tenant }) => metadata(tenant) },
 ]
 
 type Handler = (site: Site, request: FastifyRequest) => Answer | ErrorCode | Promise<Answer | ErrorCode>

@@ -48,6 +48,8 @@ export interface Paths {
   readonly coseKeys: string
   readonly certificates: string
   readonly metadata: string
+  /** The same document where clients of OpenID Connect look for it (RFC 8414 §5), behind the path of the issuer. */
+  readonly discovery: string
 }
 
 /** Where the endpoints for proxies are, behind the path of the issuer: nothing else of any tenant is there. */
@@ -67,6 +69,7 @@ export function pathsOf({ issuer, tokenEndpoint }: Pick<Services, 'issuer' | 'to
     coseKeys: `${base}/cose-keys`,
     certificates: `${base}/ca.pem`,
     metadata: `/.well-known/oauth-authorization-server${base}`,
+    discovery: `${base}/.well-known/openid-configuration`,
   }
 }
 

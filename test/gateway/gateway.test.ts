@@ -102,19 +102,19 @@ describe('published documents', () => {
     expect((await app.inject('/ca.pem')).statusCode).toBe(404)
   })
 
-  it.each(['/jwks', '/cose-keys', '/.well-known/oauth-authorization-server', '/livez', '/metrics'])(
-    'answers HEAD and refuses other methods on %s',
-    async (url) => {
-      const { app } = await serve({})
-      const head = await app.inject({ method: 'HEAD', url })
-      expect(head.statusCode).toBe(200)
-      expect(head.body).toBe('')
-      const response = await app.inject({ method: 'POST', url, payload: form(), headers: FORM })
-      expect(response.statusCode).toBe(405)
-      expect(response.headers['allow']).toBe('GET, HEAD')
-      expect(response.json()).toEqual({ error: 'invalid_request', error_description: 'use GET' })
-    },
-  )
+  it.each([
+    ...['/jwks', '/cose-keys', '/livez', '/metrics'],
+    ...['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
+  ])('answers HEAD and refuses other methods on %s', async (url) => {
+    const { app } = await serve({})
+    const head = await app.inject({ method: 'HEAD', url })
+    expect(head.statusCode).toBe(200)
+    expect(head.body).toBe('')
+    const response = await app.inject({ method: 'POST', url, payload: form(), headers: FORM })
+    expect(response.statusCode).toBe(405)
+    expect(response.headers['allow']).toBe('GET, HEAD')
+    expect(response.json()).toEqual({ error: 'invalid_request', error_description: 'use GET' })
+  })
 })
 
 describe('metadata (RFC 8414)', () => {
@@ -281,7 +281,7 @@ describe('tenants', () => {
 })
 
 describe('what is nowhere', () => {
-  it.each(['/', '/tokens', '/.well-known/openid-configuration', '/%zz', '/token%2f', '//token', '/token;x'])(
+  it.each(['/', '/tokens', '/.well-known/webfinger', '/%zz', '/token%2f', '//token', '/token;x'])(
     'answers 404 with an OAuth error: %s',
     async (url) => {
       const { app } = await serve({})

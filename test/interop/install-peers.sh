@@ -10,16 +10,24 @@ KEYCLOAK=26.7.3
 
 left_out() { printf 'not installed, its tests are passed over: %s\n' "$1"; }
 
-# The data in memory and the features are settled here: a start takes half the time then.
-keycloak() {
-  test -e "$peers/keycloak/built-$KEYCLOAK" && return 0
-  command -v java >/dev/null && command -v mvn >/dev/null || { left_out 'Keycloak needs Java and Maven'; return 0; }
-  rm -rf "$peers/keycloak" "$peers/keycloak-$KEYCLOAK"
-  mvn -q -B dependency:copy -Dartifact="org.keycloak:keycloak-quarkus-dist:$KEYCLOAK:zip" -DoutputDirectory="$peers" \
-    && python3 -m zipfile -e "$peers/keycloak-quarkus-dist-$KEYCLOAK.zip" "$peers" \
-    && rm "$peers/keycloak-quarkus-dist-$KEYCLOAK.zip" && mv "$peers/keycloak-$KEYCLOAK" "$peers/keycloak" && chmod +x "$peers/keycloak/bin/kc.sh" \
-    && "$peers/keycloak/bin/kc.sh" build --db=dev-mem --cache=local --features=jwt-authorization-grant,identity-assertion-jwt \
-    && touch "$peers/keycloak/built-$KEYCLOAK"
+go_peer() {
+  go build -C test/interop/go -o "$PWD/$peers/go-peer" .
 }
 
-keycloak >"$peers/keycloak.log" 2>&1 || left_out "Keycloak: $(tail -n 1 "$peers/keycloak.log")"
+# The data in memory and the features are settled here: a start takes half the time then.
+keycloak() {
+  local home="$peers/keycloak" zip="$peers/keycloak-quarkus-dist-$KEYCLOAK.zip"
+  test -e "$home/built-$KEYCLOAK" && return 0
+  rm -rf "$home" "$peers/keycloak-$KEYCLOAK"
+  mvn -q -B dependency:copy -Dartifact="org.keycloak:keycloak-quarkus-dist:$KEYCLOAK:zip" -DoutputDirectory="$peers" \
+    && python3 -m zipfile -e "$zip" "$peers" && rm "$zip" && mv "$peers/keycloak-$KEYCLOAK" "$home" \
+    && chmod +x "$home/bin/kc.sh" \
+    && "$home/bin/kc.sh" build --db=dev-mem --cache=local --features=jwt-authorization-grant,identity-assertion-jwt \
+    && touch "$home/built-$KEYCLOAK"
+}
+
+has() { for tool in "$@"; do command -v "$tool" >/dev/null || return 1; done; }
+get() { "$1" >"$peers/$1.log" 2>&1 || left_out "$1: $(tail -n 1 "$peers/$1.log")"; }
+
+if has go; then get go_peer; else left_out 'the peer in Go needs Go 1.26'; fi
+if has java mvn; then get keycloak; else left_out 'Keycloak needs Java 17 and Maven'; fi

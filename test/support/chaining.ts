@@ -6,7 +6,7 @@ import { writeFolder } from '../../src/cli/dev/dev.ts'
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/compose.ts'
 import type { AuditRecord } from '../../src/core/audit.ts'
 import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
-import { freePorts } from './live.ts'
+import { basicOf, freePorts } from './live.ts'
 import { seen } from './watch.ts'
 import { NOW, type Parameters, type Reply, TOKEN_EXCHANGE, watched } from './world.ts'
 
@@ -42,10 +42,6 @@ export async function newDomains(edit?: (folder: string) => void, options: Gatew
   let clock = NOW
   const gateway = await createGateway(configuration, { clock: () => clock, audit: () => sink, ...options })
   const post = async (tenant: string, client: string, parameters: Parameters, headers: Headers = {}): Promise<Told> => {
-    const form = new URLSearchParams()
-    for (const [name, value] of Object.entries(parameters)) {
-      for (const one of [value ?? []].flat()) form.append(name, one)
-    }
     const reply = await gateway.http.inject({
       method: 'POST',
       url: `/${tenant}/token`,
@@ -54,7 +50,7 @@ export async function newDomains(edit?: (folder: string) => void, options: Gatew
         authorization: `Basic ${Buffer.from(`${client}:${client}-secret`).toString('base64')}`,
         ...headers,
       },
-      payload: form.toString(),
+      payload: formOf(parameters).toString(),
     })
     if (reply.statusCode >= 400) seen(reply.body)
     const record = sink.records.at(-1)
@@ -95,6 +91,8 @@ export async function newDomains(edit?: (folder: string) => void, options: Gatew
 /** The same domains behind a socket, on the clock of the machine, for client libraries and peers. */
 export interface LiveDomains {
   readonly records: readonly AuditRecord[]
+  /** Its file. */
+  readonly configuration: string
   issuer(tenant: string): string
   file(name: string): string
   close(): Promise<void>
@@ -125,6 +123,7 @@ export async function liveIn(
   await gateway.listen()
   return {
     records: sink.records,
+    configuration,
     issuer: (tenant) => `http://127.0.0.1:${port}/${tenant}`,
     file: (name) => readFileSync(join(folder, name), 'utf8'),
     async close() {
@@ -132,4 +131,46 @@ export async function liveIn(
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+/** A second gateway of the same configuration, reached by `inject`, whose clock can be ahead of the machine's. */
+export interface Later {
+  /** Seconds. */
+  ahead: number
+  post(tenant: string, client: string, parameters: Parameters): Promise<{ status: number; code: string | undefined }>
+  close(): Promise<void>
+}
+
+export async function newLater({ configuration }: Pick<LiveDomains, 'configuration'>): Promise<Later> {
+  const sink = watched(auditToMemory())
+  let ahead = 0
+  const clock = () => Math.floor(Date.now() / 1000) + ahead
+  const gateway = await createGateway(configuration, { clock, audit: () => sink })
+  return {
+    get ahead() {
+      return ahead
+    },
+    set ahead(seconds) {
+      ahead = seconds
+    },
+    async post(tenant, client, parameters) {
+      const { statusCode: status } = await gateway.http.inject({
+        ...{ method: 'POST', url: `/${tenant}/token`, payload: formOf(parameters).toString() },
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          authorization: basicOf(client, `${client}-secret`),
+        },
+      })
+      return { status, code: sink.records.at(-1)?.code }
+    },
+    close: () => gateway.http.close(),
+  }
+}
+
+function formOf(parameters: Parameters): URLSearchParams {
+  const form = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of [value ?? []].flat()) form.append(name, one)
+  }
+  return form
 }

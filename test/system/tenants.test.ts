@@ -185,6 +185,8 @@ describe('tenants of one process', () => {
   it('MD-01, MD-02: have metadata of their own, between host and path', async () => {
     for (const name of names) {
       const { body } = await reach(name, '/.well-known/oauth-authorization-server{}')
+      // RFC 8414 section 5, for clients of OpenID Connect: behind the path.
+      expect((await reach(name, '{}/.well-known/openid-configuration')).body).toEqual(body)
       expect(body).toMatchObject({
         issuer: ISSUERS[name],
         token_endpoint: `${ISSUERS[name]}/token`,
@@ -207,6 +209,7 @@ describe('tenants of one process', () => {
       ['other.example', '/eu/token'],
       ['lab.example:8443', '/eu/token'],
       ['gw.example', '/.well-known/oauth-authorization-server'],
+      ['gw.example', '/.well-known/openid-configuration'],
     ] as const
     for (const [host, path] of places) {
       const answer = await send(address + path, { method: path.endsWith('token') ? 'POST' : 'GET', headers: { host } })
