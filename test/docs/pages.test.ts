@@ -76,6 +76,8 @@ describe('every page', () => {
     'docs/howto/jwt-to-x509.md': ['yaml', 'json'],
     'docs/operations.md': ['dockerfile', 'ini', 'json record', 'yaml'],
     'docs/examples/README.md': ['ts'],
+    // As the tests run it: interoperability.test.ts.
+    'docs/interoperability.md': ['yaml'],
     // A line for editors, thrice.
     'docs/reference/configuration.md': ['yaml'],
     'docs/reference/profile.md': ['yaml'],

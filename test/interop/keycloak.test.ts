@@ -15,6 +15,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
+import { createVerifier } from '../../src/verify/index.ts'
 import { type LiveDomains, liveIn, newLater } from '../support/chaining.ts'
 import { hasKeycloak, type Keycloak, NO_KEYCLOAK, startKeycloak } from '../support/keycloak.ts'
 import { basicOf, dpopBy, freePorts, send } from '../support/live.ts'
@@ -24,6 +25,11 @@ if (!hasKeycloak) console.warn(`skipped: ${NO_KEYCLOAK}`)
 const FILES = fileURLToPath(new URL('keycloak', import.meta.url))
 const CLAIMS = 'https://claims.larkspur.example'
 const MIRA = '2f6c1f0e-5b1d-4a6e-9a53-0d1f6f2f8a11'
+
+const call = { method: 'GET', url: '/claims' }
+const discovered = (issuer: string) => ({
+  ...{ issuer, discovery: true as const, algorithms: ['RS256'], fetch: { allow_private_addresses: true } },
+})
 
 type Strings = { readonly [name: string]: string }
 
@@ -125,6 +131,17 @@ describe.skipIf(!hasKeycloak)('Keycloak', () => {
     expect(payload).toMatchObject({ sub: MIRA, client_id: 'desk', scope: 'claim.submit' })
     expect(payload.exp).toBeLessThanOrEqual(decodeJwt(access).exp ?? 0)
     expect(domains.records.at(-1)).toMatchObject({ subject_issuer: keycloak.issuer('larkspur') })
+  })
+
+  it('as domain A: a service verifies its access tokens with dragoman/verify', async () => {
+    const { access, id } = await signIn('desk', 'openid gateway claim.submit')
+    const verifier = createVerifier({
+      ...{ audience: domains.issuer('larkspur'), requiredScopes: ['claim.submit'] },
+      issuers: [{ ...discovered(keycloak.issuer('larkspur')), subjects: [MIRA] }],
+    })
+    const request = (token: string) => ({ ...call, headers: { authorization: `Bearer ${token}` } })
+    expect(await verifier.verifyRequest(request(access))).toMatchObject({ sub: MIRA, client_id: 'desk' })
+    await expect(verifier.verifyRequest(request(id))).rejects.toMatchObject({ code: 'ERR_TOKEN_KIND' })
   })
 
   it('as domain A: where its access tokens have the header type of its ID tokens, a condition tells them apart', async () => {
@@ -262,6 +279,9 @@ describe.skipIf(!hasKeycloak)('Keycloak', () => {
     expect(decodeJwt(String(body['access_token']))).toMatchObject({
       ...{ iss: keycloak.issuer('meridian'), azp: 'larkspur-desk', scope: 'calendar.read' },
     })
+    // The API that the ID-JAG names is not among what it looks at.
+    expect(decodeJwt(assertion)['resource']).toBe('https://calendar.meridian.example')
+    expect(decodeJwt(String(body['access_token'])).aud).toBeUndefined()
   })
 
   it('as domain B: refuses what is for another server, over, or not by our key', async () => {

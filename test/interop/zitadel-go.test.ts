@@ -100,6 +100,11 @@ describe.skipIf(!hasGoPeer)('zitadel/oidc, in Go', () => {
     const { payload } = await jwtVerify(String(body['access_token']), keys, { issuer: peer.issuer })
     expect(payload, text).toMatchObject({ sub: decodeJwt(assertion).sub, scope: 'claims.create' })
     expect(await atPeer(assertion)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+    // It asks nobody who redeems, as docs/interoperability.md says.
+    const unknown = await post(`${peer.issuer}/oauth/token`, 'stranger', {
+      ...{ grant_type: jwtBearer.type, assertion: await grant(), scope: 'claims.create' },
+    })
+    expect(unknown).toMatchObject({ status: 200 })
   })
 
   it('its client authenticates with an assertion of its own', async () => {
