@@ -8,20 +8,20 @@ const pinned = (name: string, pattern: RegExp) => pattern.exec(file(name))?.[1]
 const { devDependencies } = JSON.parse(file('package.json'))
 
 describe('docs/interoperability.md', () => {
-  it.each([
+  const versions: readonly (readonly [name: string, version: string | undefined])[] = [
     ['Keycloak', pinned('test/interop/install-peers.sh', /^KEYCLOAK=(\S+)$/m)],
     ['zitadel/oidc', pinned('test/interop/go/go.mod', /zitadel\/oidc\/v3 (\S+)/)],
     ['commit', pinned('test/vectors/tokenetes/ORIGIN.md', /commit\s+(\w+)/)],
     ['Authlib', pinned('test/interop/python-requirements.txt', /^Authlib==(\S+)$/m)],
     ['cwt', pinned('test/interop/python-requirements.txt', /^cwt==(\S+)$/m)],
-    ...['oidc-provider', 'oauth4webapi', 'openid-client'].map((name) => [name, devDependencies[name]]),
-  ] as readonly (readonly [name: string, version: string | undefined])[])(
-    'names the version of %s that is run: %s',
-    (name, version) => {
-      expect(version).toBeDefined()
-      expect(PAGE).toContain(`${name} ${version}`)
-    },
-  )
+    ['oidc-provider', devDependencies['oidc-provider']],
+    ['oauth4webapi', devDependencies['oauth4webapi']],
+    ['openid-client', devDependencies['openid-client']],
+  ]
+  it.each(versions)('names the version of %s that is run: %s', (name, version) => {
+    expect(version).toBeDefined()
+    expect(PAGE).toContain(`${name} ${version}`)
+  })
 
   it('shows configuration and profile as they are run', () => {
     const [issuer = '', profile] = blocks('docs/interoperability.md', 'yaml')
