@@ -10,7 +10,8 @@ const { devDependencies } = JSON.parse(file('package.json'))
 describe('docs/interoperability.md', () => {
   const versions: readonly (readonly [name: string, version: string | undefined])[] = [
     ['Keycloak', pinned('test/interop/install-peers.sh', /^KEYCLOAK=(\S+)$/m)],
-    ['zitadel/oidc', pinned('test/interop/go/go.mod', /zitadel\/oidc\/v3 (\S+)/)],
+    ['zitadel/oidc', pinned('test/interop/zitadel/go.mod', /zitadel\/oidc\/v3 (\S+)/)],
+    ['ory/fosite', pinned('test/interop/fosite/go.mod', /ory\/fosite (\S+)/)],
     ['commit', pinned('test/vectors/tokenetes/ORIGIN.md', /commit\s+(\w+)/)],
     ['Authlib', pinned('test/interop/python-requirements.txt', /^Authlib==(\S+)$/m)],
     ['cwt', pinned('test/interop/python-requirements.txt', /^cwt==(\S+)$/m)],

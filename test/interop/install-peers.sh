@@ -10,9 +10,8 @@ KEYCLOAK=26.7.3
 
 left_out() { printf 'not installed, its tests are passed over: %s\n' "$1"; }
 
-go_peer() {
-  go build -C test/interop/go -o "$PWD/$peers/go-peer" .
-}
+zitadel() { go build -C test/interop/zitadel -o "$PWD/$peers/zitadel-peer" .; }
+fosite() { go build -C test/interop/fosite -o "$PWD/$peers/fosite-peer" .; }
 
 # The data in memory and the features are settled here: a start takes half the time then.
 keycloak() {
@@ -29,5 +28,5 @@ keycloak() {
 has() { for tool in "$@"; do command -v "$tool" >/dev/null || return 1; done; }
 get() { "$1" >"$peers/$1.log" 2>&1 || left_out "$1: $(tail -n 1 "$peers/$1.log")"; }
 
-if has go; then get go_peer; else left_out 'the peer in Go needs Go 1.26'; fi
+if has go; then get zitadel; get fosite; else left_out 'the peers in Go need Go 1.26'; fi
 if has java mvn; then get keycloak; else left_out 'Keycloak needs Java 17 and Maven'; fi

@@ -4,27 +4,32 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const PROGRAM = process.env['DRAGOMAN_GO_PEER'] ?? fileURLToPath(new URL('../../.cache/peers/go-peer', import.meta.url))
+const FOLDER = process.env['DRAGOMAN_PEERS'] ?? fileURLToPath(new URL('../../.cache/peers', import.meta.url))
 
-/** Whether the program in test/interop/go has been built on this machine. */
-export const hasGoPeer: boolean = existsSync(PROGRAM)
+/** The programs in Go under test/interop, by the library that they are made of. */
+type Library = 'zitadel' | 'fosite'
+
+const programOf = (library: Library): string => `${FOLDER}/${library}-peer`
+
+/** Whether it has been built on this machine. */
+export const hasGoPeer = (library: Library): boolean => existsSync(programOf(library))
 
 /** Why a test was passed over. */
-export const NO_GO_PEER = 'the peer in Go is not there: test/interop/install-peers.sh builds it, and needs Go'
+export const NO_GO_PEER = 'the peers in Go are not there: test/interop/install-peers.sh builds them, and needs Go'
 
-/** The program of test/interop/go in a process of its own: a server of another domain, and a client of ours. */
+/** One of them in a process of its own, on loopback. */
 export interface GoPeer {
   readonly issuer: string
-  /** What its client, or its verifier, makes of us; `error` where it refused or was refused. */
+  /** What its client, or its verifier, makes of us, where it has one; `error` where it refused or was refused. */
   ask(request: { readonly do: 'exchange' | 'verify'; readonly [name: string]: unknown }): Promise<GoAnswer>
   stop(): Promise<void>
 }
 
-export type GoAnswer = { readonly [name: string]: unknown }
+type GoAnswer = { readonly [name: string]: unknown }
 
-/** Starts it on a port. It redeems grants of the issuer `trusted`, and issues tokens for `audience`. */
-export async function startGoPeer(port: number, trusted: string, audience: string): Promise<GoPeer> {
-  const child = spawn(PROGRAM, [String(port), trusted, audience], { stdio: ['pipe', 'pipe', 'pipe'] })
+/** Starts it on a port; what else it is told, its `main.go` says. */
+export async function startGoPeer(library: Library, port: number, ...told: readonly string[]): Promise<GoPeer> {
+  const child = spawn(programOf(library), [String(port), ...told], { stdio: ['pipe', 'pipe', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     said += chunk

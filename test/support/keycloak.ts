@@ -5,7 +5,8 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type Answer, basicOf, freePorts, send } from './live.ts'
 
-const HOME = process.env['DRAGOMAN_KEYCLOAK'] ?? fileURLToPath(new URL('../../.cache/peers/keycloak', import.meta.url))
+const FOLDER = process.env['DRAGOMAN_PEERS'] ?? fileURLToPath(new URL('../../.cache/peers', import.meta.url))
+const HOME = `${FOLDER}/keycloak`
 
 /** Whether Keycloak is on this machine, built with the grants that are preview or experimental. */
 export const hasKeycloak: boolean = existsSync(`${HOME}/bin/kc.sh`)

@@ -8,11 +8,11 @@ import { type LiveDomains, newLater, newLiveDomains } from '../support/chaining.
 import { type GoPeer, hasGoPeer, NO_GO_PEER, startGoPeer } from '../support/go-peer.ts'
 import { basicOf, freePorts, rewrite, send } from '../support/live.ts'
 
-if (!hasGoPeer) console.warn(`skipped: ${NO_GO_PEER}`)
+if (!hasGoPeer('zitadel')) console.warn(`skipped: ${NO_GO_PEER}`)
 
 type Strings = { readonly [name: string]: string }
 
-describe.skipIf(!hasGoPeer)('zitadel/oidc, in Go', () => {
+describe.skipIf(!hasGoPeer('zitadel'))('zitadel/oidc, in Go', () => {
   let domains: LiveDomains
   let peer: GoPeer
   /** `robot` authenticates with an assertion. */
@@ -53,7 +53,7 @@ describe.skipIf(!hasGoPeer)('zitadel/oidc, in Go', () => {
       rewrite(meridian, 'redeem.yaml', /^ {4}issuers: .*$/m, `    issuers: [${partner}]`)
       rewrite(meridian, 'redeem.yaml', /^ {4}for_client: client_id\n/m, '')
     })
-    peer = await startGoPeer(port, domains.issuer('larkspur'), domains.issuer('meridian'))
+    peer = await startGoPeer('zitadel', port, domains.issuer('larkspur'), domains.issuer('meridian'))
   })
   afterAll(async () => {
     await peer?.stop()

@@ -1,4 +1,4 @@
-module dragoman.example/peer
+module dragoman.example/zitadel-peer
 
 go 1.26.0
 

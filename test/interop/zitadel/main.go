@@ -15,7 +15,7 @@ import (
 
 func main() {
 	if len(os.Args) != 4 {
-		log.Fatal("usage: peer PORT TRUSTED-ISSUER AUDIENCE")
+		log.Fatal("usage: zitadel-peer PORT TRUSTED-ISSUER AUDIENCE")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
 	if err != nil {
