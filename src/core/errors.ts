@@ -540,7 +540,7 @@ export const errors = {
   ),
   ERR_TOKEN_CONFIRMATION: badToken(
     'the token is bound to a key in a way that is not understood',
-    '`cnf` holds no method that is known here, more than one key, or private material.',
+    '`cnf` holds no method that is known here, one that cannot be carried on, more than one key, or private material.',
     'Use `jkt`, `x5t#S256` or a public `jwk`.',
   ),
   ERR_TOKEN_UNPROVED: badToken(

@@ -43,8 +43,8 @@ describe.skipIf(!hasKeycloak)('Keycloak', () => {
   let keycloak: Keycloak
   let domains: LiveDomains
   beforeAll(async () => {
-    const [port = 0] = await freePorts(1)
     keycloak = await startKeycloak()
+    const [port = 0] = await freePorts(1)
     const onPorts = (text: string) => text.replaceAll('8080', String(port)).replaceAll('8180', String(keycloak.port))
     const folder = mkdtempSync(join(tmpdir(), 'dragoman-keycloak-'))
     cpSync(FILES, folder, { recursive: true })

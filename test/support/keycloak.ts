@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { type Answer, basicOf, freePorts, send } from './live.ts'
+import { type Answer, basicOf, send } from './live.ts'
 
 const FOLDER = process.env['DRAGOMAN_PEERS'] ?? fileURLToPath(new URL('../../.cache/peers', import.meta.url))
 const HOME = `${FOLDER}/keycloak`
@@ -32,16 +32,18 @@ type Headers = { readonly [name: string]: string }
 
 /** Starts it. Takes half a minute on a busy machine. */
 export async function startKeycloak(): Promise<Keycloak> {
-  const [port = 0] = await freePorts(1)
-  const origin = `http://127.0.0.1:${port}`
   const password = randomBytes(16).toString('hex')
-  const options = ['--http-enabled=true', '--http-host=127.0.0.1', `--http-port=${port}`, `--hostname=${origin}`]
+  // A port that it takes itself: one that is free now may not be so when it gets there.
+  const options = ['--http-enabled=true', '--http-host=127.0.0.1', '--http-port=0', '--hostname-strict=false']
   const child = spawn(`${HOME}/bin/kc.sh`, ['start', '--optimized', ...options], {
     env: { ...process.env, KC_BOOTSTRAP_ADMIN_USERNAME: 'admin', KC_BOOTSTRAP_ADMIN_PASSWORD: password },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const stop = () => child.kill('SIGTERM')
+  // Also where a test run is over before it has started.
+  process.once('exit', stop)
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  await ready(child)
+  const origin = await ready(child)
   const issuer = (realm: string) => `${origin}/realms/${realm}`
   const endpoint = (realm: string) => `${issuer(realm)}/protocol/openid-connect/token`
   const form = (realm: string, parameters: Form, headers: Headers) =>
@@ -52,7 +54,7 @@ export async function startKeycloak(): Promise<Keycloak> {
     })
   const operator = { grant_type: 'password', client_id: 'admin-cli', username: 'admin', password }
   return {
-    port,
+    port: Number(new URL(origin).port),
     issuer,
     endpoint,
     token: (realm, client, parameters, headers = {}) =>
@@ -69,19 +71,21 @@ export async function startKeycloak(): Promise<Keycloak> {
       return answer
     },
     async stop() {
-      child.kill('SIGTERM')
+      stop()
       await ended
+      process.off('exit', stop)
     },
   }
 }
 
-/** Resolves when it says that it listens. Rejects when it ends before. */
-function ready(child: ChildProcess): Promise<void> {
+/** Resolves with where it says that it listens. Rejects when it ends before. */
+function ready(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = ''
     const hear = (chunk: Buffer) => {
       said += chunk.toString('utf8')
-      if (said.includes('Listening on:')) resolve()
+      const origin = /Listening on: (http:\S+)\s/.exec(said)?.[1]
+      if (origin !== undefined) resolve(origin)
     }
     child.stdout?.on('data', hear)
     child.stderr?.on('data', hear)
