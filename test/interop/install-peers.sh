@@ -16,13 +16,13 @@ fosite() { go build -C test/interop/fosite -o "$PWD/$peers/fosite-peer" .; }
 # The data in memory and the features are settled here: a start takes half the time then.
 keycloak() {
   local home="$peers/keycloak" zip="$peers/keycloak-quarkus-dist-$KEYCLOAK.zip"
-  test -e "$home/built-$KEYCLOAK" && return 0
+  test "$(cat "$home/built" 2>/dev/null)" = "$KEYCLOAK" && return 0
   rm -rf "$home" "$peers/keycloak-$KEYCLOAK"
-  mvn -q -B dependency:copy -Dartifact="org.keycloak:keycloak-quarkus-dist:$KEYCLOAK:zip" -DoutputDirectory="$peers" \
+  timeout 180 mvn -q -B dependency:copy -Dartifact="org.keycloak:keycloak-quarkus-dist:$KEYCLOAK:zip" -DoutputDirectory="$peers" \
     && python3 -m zipfile -e "$zip" "$peers" && rm "$zip" && mv "$peers/keycloak-$KEYCLOAK" "$home" \
     && chmod +x "$home/bin/kc.sh" \
     && "$home/bin/kc.sh" build --db=dev-mem --cache=local --features=jwt-authorization-grant,identity-assertion-jwt \
-    && touch "$home/built-$KEYCLOAK"
+    && echo "$KEYCLOAK" >"$home/built"
 }
 
 has() { for tool in "$@"; do command -v "$tool" >/dev/null || return 1; done; }

@@ -60,7 +60,7 @@ describe.skipIf(!hasKeycloak)('Keycloak', () => {
     for (const realm of ['larkspur', 'meridian']) {
       await keycloak.admin('POST', '', JSON.parse(domains.file(`realm-${realm}.json`)))
     }
-  }, 240_000)
+  }, 300_000)
   afterAll(async () => {
     await domains?.close()
     await keycloak?.stop()
@@ -298,6 +298,15 @@ describe.skipIf(!hasKeycloak)('Keycloak', () => {
     const forged = new SignJWT(claims).setProtectedHeader(header)
     expect(await atKeycloak(await forged.sign(privateKey))).toMatchObject(refused('Invalid signature'))
     expect(await atKeycloak(good)).toMatchObject({ status: 200 })
+  })
+
+  it('as domain B: takes no token of ours at its own token exchange', async () => {
+    const { access } = await signIn('desk', 'gateway')
+    const { body } = await exchange(access, tokenTypes.accessToken, { audience: CLAIMS })
+    const asked = { grant_type: TOKEN_EXCHANGE, subject_token_type: tokenTypes.accessToken }
+    expect(await keycloak.token('larkspur', 'desk', { ...asked, subject_token: access })).toMatchObject({ status: 200 })
+    const ours = await keycloak.token('larkspur', 'desk', { ...asked, subject_token: String(body['access_token']) })
+    expect(ours).toMatchObject({ status: 400, body: { error_description: 'Invalid token' } })
   })
 
   it('as domain B: takes no notice of the key that a grant is bound to, as docs/interoperability.md says', async () => {

@@ -9,7 +9,7 @@ const FOLDER = process.env['DRAGOMAN_PEERS'] ?? fileURLToPath(new URL('../../.ca
 const HOME = `${FOLDER}/keycloak`
 
 /** Whether Keycloak is on this machine, built with the grants that are preview or experimental. */
-export const hasKeycloak: boolean = existsSync(`${HOME}/bin/kc.sh`)
+export const hasKeycloak: boolean = existsSync(`${HOME}/built`)
 
 /** Why a test was passed over. */
 export const NO_KEYCLOAK = 'Keycloak is not there: test/interop/install-peers.sh fetches it, and needs Java and Maven'
