@@ -10,6 +10,8 @@ export interface Burst {
   readonly latencies: Float64Array
   /** Of what was refused, sorted. */
   readonly refusals: Float64Array
+  /** The longest that the driver itself stood still: no answer was read meanwhile, and no request sent. */
+  readonly stalled: number
 }
 
 /** A client certificate in PEM, and whom it trusts. */
@@ -23,6 +25,8 @@ export interface Shown {
 export interface Connection {
   /** Sends a whole HTTP message and resolves with the status of its answer. One at a time. */
   send(request: Buffer): Promise<number>
+  /** The same, with the body of the answer. */
+  ask(request: Buffer): Promise<{ readonly status: number; readonly body: string }>
   destroy(): void
 }
 
@@ -51,7 +55,7 @@ const LENGTH = 'ength: '
 
 /** Reads no more of an answer than it must: the driver is to cost little beside the server. */
 function connection(socket: Socket): Connection {
-  let waiting: { resolve(status: number): void; reject(error: Error): void } | undefined
+  let waiting: { resolve(status: number, body: Buffer): void; reject(error: Error): void } | undefined
   let received: Buffer | undefined
   socket.on('data', (chunk: Buffer) => {
     received = received === undefined ? chunk : Buffer.concat([received, chunk])
@@ -60,14 +64,21 @@ function connection(socket: Socket): Connection {
     if (end < 0) return
     const length = Number.parseInt(head.slice(head.indexOf(LENGTH) + LENGTH.length), 10)
     if (received.length < end + 4 + length) return
+    const body = received.subarray(end + 4)
     received = undefined
-    waiting?.resolve(Number.parseInt(head.slice(9, 12), 10))
+    waiting?.resolve(Number.parseInt(head.slice(9, 12), 10), body)
   })
   socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
   return {
     send(request) {
       return new Promise((resolve, reject) => {
         waiting = { resolve, reject }
+        socket.write(request)
+      })
+    },
+    ask(request) {
+      return new Promise((resolve, reject) => {
+        waiting = { resolve: (status, body) => resolve({ status, body: body.toString() }), reject }
         socket.write(request)
       })
     },
@@ -125,10 +136,14 @@ export async function openLoop(
   }
   const total = due.length
   let next = 0
+  let stalled = 0
   await new Promise<void>((resolve, reject) => {
     let done = 0
+    let turn = performance.now()
     const send = () => {
       const now = performance.now()
+      stalled = Math.max(stalled, now - turn)
+      turn = now
       for (let one = due[next]; one !== undefined && one.at <= now && free.length > 0; one = due[next]) {
         next += 1
         const socket = free.pop()
@@ -146,7 +161,7 @@ export async function openLoop(
     }
     send()
   })
-  return tally.burst((performance.now() - started) / 1000)
+  return tally.burst((performance.now() - started) / 1000, stalled)
 }
 
 function newTally() {
@@ -154,12 +169,13 @@ function newTally() {
   const bad: number[] = []
   return {
     add: (status: number, milliseconds: number) => void (status === 200 ? good : bad).push(milliseconds),
-    burst: (seconds: number): Burst => ({
+    burst: (seconds: number, stalled = 0): Burst => ({
       answered: good.length,
       refused: bad.length,
       seconds,
       latencies: Float64Array.from(good).sort(),
       refusals: Float64Array.from(bad).sort(),
+      stalled,
     }),
   }
 }

@@ -1,6 +1,8 @@
-import { closedLoop, connections, median, openLoop, quantile } from './load.ts'
+import { metric } from './burst.ts'
+import { writeMany } from './configuration.ts'
+import { type Connection, closedLoop, connections, median, openLoop, quantile } from './load.ts'
 import { cpuOf, pin, residentOf, type Server } from './machine.ts'
-import { type BenchWorld, writeMany } from './world.ts'
+import type { BenchWorld } from './world.ts'
 
 /** What the scenes beside the table work with. */
 export interface Setting {
@@ -10,54 +12,61 @@ export interface Setting {
   readonly full: boolean
   /** The server of the table, idle by now. */
   readonly main: Server
+  /** Port of the bare reply. */
+  readonly bare: number
 }
 
 const make = <T>(count: number, one: () => T): readonly T[] => Array.from({ length: count }, one)
 const ms = (value: number) => Math.round(value * 100) / 100
 
-/** The value of a metric, of the gateway at this port. */
-async function metric(port: number, name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(`${name} `))
-      ?.split(' ')[1],
-  )
-}
-
 // The histogram of Node counts from one tick of its timer, every ten milliseconds, to the next.
 const TICK = 10
 const PAUSE = 'nodejs_eventloop_lag_max_seconds'
 
-/** Open loop at half of what the server can do: how long answers take, and the longest that its loop stood still. */
-export async function latency({ world, port, full, main }: Setting) {
+/**
+ * Open loop at half of what the server can do: how long answers take, and the longest that its loop stood still, without
+ * and with a reload of the configuration; and beside it the bare reply at the same rate, which has of the waiting what is
+ * the machine's and the driver's.
+ */
+export async function latency({ world, port, full, main, bare }: Setting) {
   const sockets = await connections(port, 64)
+  const floor = await connections(bare, 64)
   const closed = await closedLoop(sockets, make(9000, world.requests.distinct), { seconds: 1, once: true })
   const capacity = closed.answered / closed.seconds
+  const rate = capacity / 2
   const seconds = full ? 8 : 2
-  const p50: number[] = []
-  const p99: number[] = []
-  const pauses: number[] = []
-  for (let round = 0; round < (full ? 3 : 1); round += 1) {
-    const requests = make(Math.ceil((capacity / 2) * seconds * 1.2), world.requests.distinct)
+  const count = Math.ceil(rate * seconds * 1.2)
+  const open = async (on: readonly Connection[], meanwhile?: () => Promise<void>) => {
+    const requests = make(count, world.requests.distinct)
     // Reading it begins a new interval.
     await metric(port, PAUSE)
-    const half = openLoop(sockets, requests, { seconds, rate: capacity / 2 })
-    const reloaded = main.says('is in force')
-    main.signal('SIGHUP')
-    const burst = await half
-    await reloaded
-    pauses.push((await metric(port, PAUSE)) * 1000 - TICK)
-    if (burst.refused > 0) throw new Error(`${burst.refused} requests were refused at half capacity`)
-    p50.push(quantile(burst.latencies, 0.5))
-    p99.push(quantile(burst.latencies, 0.99))
+    const load = openLoop(on, requests, { seconds, rate })
+    await meanwhile?.()
+    const { latencies, refused, stalled } = await load
+    if (refused > 0) throw new Error(`${refused} requests were refused at half capacity`)
+    const pause = (await metric(port, PAUSE)) * 1000 - TICK
+    return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), pause, stalled }
   }
-  for (const socket of sockets) socket.destroy()
+  const rounds: { readonly [name in 'quiet' | 'reload' | 'floor']: Awaited<ReturnType<typeof open>> }[] = []
+  for (let round = 0; round < (full ? 3 : 1); round += 1) {
+    const quiet = await open(sockets)
+    const reload = await open(sockets, async () => {
+      const reloaded = main.says('is in force')
+      main.signal('SIGHUP')
+      await reloaded
+    })
+    rounds.push({ quiet, reload, floor: await open(floor) })
+  }
+  for (const socket of [...sockets, ...floor]) socket.destroy()
+  const of = (name: 'quiet' | 'reload' | 'floor') => ({
+    p50: ms(median(rounds.map((round) => round[name].p50))),
+    p99: ms(median(rounds.map((round) => round[name].p99))),
+    pause: ms(Math.max(0, ...rounds.map((round) => round[name].pause))),
+    stalled: ms(Math.max(...rounds.map((round) => round[name].stalled))),
+  })
   return {
     capacity: Math.round(capacity),
-    open: { rate: Math.round(capacity / 2), p50: ms(median(p50)), p99: ms(median(p99)), seconds },
-    pause: ms(Math.max(...pauses)),
+    open: { rate: Math.round(rate), seconds, quiet: of('quiet'), reload: of('reload'), floor: of('floor') },
   }
 }
 
