@@ -115,49 +115,63 @@ export async function closedLoop(
   return tally.burst((performance.now() - started) / 1000)
 }
 
+export interface OpenLoop {
+  readonly seconds: number
+  /** Requests a second. */
+  readonly rate: number
+  readonly random?: () => number
+  /**
+   * Looks again whether something is due. Default: as soon as it can, since a millisecond, as timers have it, is too coarse to
+   * measure by; it takes a whole processor.
+   */
+  readonly next?: (look: () => void) => unknown
+}
+
 /**
  * Open loop: requests are sent when a Poisson process says so, whether or not earlier ones are answered; the time of each
  * runs from the moment at which it was due, so that waiting for a free connection counts.
  */
 export async function openLoop(
   sockets: readonly Connection[],
-  requests: readonly Buffer[],
-  { seconds, rate, random = Math.random }: { readonly seconds: number; readonly rate: number; random?: () => number },
+  requests: Iterable<Buffer>,
+  { seconds, rate, random = Math.random, next = setImmediate }: OpenLoop,
 ): Promise<Burst> {
   const started = performance.now()
   const tally = newTally()
   const free = [...sockets]
-  const due: { readonly request: Buffer; readonly at: number }[] = []
+  const waiting = requests[Symbol.iterator]()
+  const end = started + seconds * 1000
   let at = started
-  for (const request of requests) {
+  /** The next request and when it is due; `undefined`: there is none in this time. */
+  const draw = () => {
     at += (-Math.log(1 - random()) / rate) * 1000
-    if (at > started + seconds * 1000) break
-    due.push({ request, at })
+    const { done, value } = waiting.next()
+    return done === true || at > end ? undefined : { request: value, at }
   }
-  const total = due.length
-  let next = 0
   let stalled = 0
   await new Promise<void>((resolve, reject) => {
-    let done = 0
+    let due = draw()
+    let under = 0
     let turn = performance.now()
     const send = () => {
       const now = performance.now()
       stalled = Math.max(stalled, now - turn)
       turn = now
-      for (let one = due[next]; one !== undefined && one.at <= now && free.length > 0; one = due[next]) {
-        next += 1
+      while (due !== undefined && due.at <= now) {
         const socket = free.pop()
         if (socket === undefined) break
-        const { request, at: time } = one
-        socket.send(request).then((status) => {
+        const time = due.at
+        under += 1
+        socket.send(due.request).then((status) => {
           tally.add(status, performance.now() - time)
           free.push(socket)
-          done += 1
-          if (done === total) resolve()
+          under -= 1
+          if (due === undefined && under === 0) resolve()
         }, reject)
+        due = draw()
       }
-      // Not a timer: a millisecond is too coarse. The driver has a processor of its own where there are two.
-      if (next < total) setImmediate(send)
+      if (due !== undefined) next(send)
+      else if (under === 0) resolve()
     }
     send()
   })

@@ -16,96 +16,52 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { burst, look, type Place } from './burst.ts'
-import { type Case, gatewayCases } from './cases.ts'
-import { newPeers } from './compare.ts'
 import { packageIn } from './configuration.ts'
-import { freeRange, keepAwake, loadAverage, pin, residentOf, type Server, start } from './machine.ts'
-import { type Figures, type Row, show, writeDocs } from './report.ts'
-import * as scenes from './scenes.ts'
+import { freeRange, keepAwake, start } from './machine.ts'
+import { show, writeDocs } from './report.ts'
+import { showSoak, soak } from './soak.ts'
+import { table } from './table.ts'
 import { newBenchWorld } from './world.ts'
 
-const full = process.argv.includes('--full')
-const ROUNDS = full ? 5 : 3
-const SECONDS = 1
-const PORT = await freeRange()
-const began = performance.now()
+const { argv } = process
+const full = argv.includes('--full')
+const soaking = argv.includes('--soak')
+const port = await freeRange()
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: join(import.meta.dirname, '..'), stdio: 'inherit' })
 const folder = mkdtempSync(join(tmpdir(), 'dragoman-bench-'))
 const launcher = packageIn(folder)
-const world = await newBenchWorld(folder, PORT)
-
-const awake = keepAwake()
-const bare = await start([join(import.meta.dirname, 'bare.ts'), String(PORT + 8)], 'listening')
-const configuration = world.configuration('main', PORT, 'batch: { items: 100, body_bytes: 1048576 }\n')
-const serve = (file: string, more: readonly string[] = []): Promise<Server> =>
-  start([launcher, 'serve', '--config', file, ...more], 'listening')
-
-const starts: number[] = []
-for (let n = 0; n < (full ? 5 : 3); n += 1) {
-  const server = await serve(configuration)
-  starts.push(server.started)
-  await server.stop()
+// Uses are remembered for as long as a token lives: those of an hour of load are more than there is room for.
+const world = await newBenchWorld(folder, port, soaking ? { lifetime: 120 } : {})
+const awake = soaking ? undefined : keepAwake()
+const stage = {
+  world,
+  port,
+  full,
+  serve: (file: string, more: readonly string[] = []) =>
+    start([launcher, 'serve', '--config', file, ...more], 'listening'),
 }
-const main = await serve(configuration)
-const gateway: Place = { pid: main.pid, port: PORT }
-const peers = process.argv.includes('--compare') ? await newPeers(PORT + 10, world) : []
-for (const { pid } of [main, bare]) pin(0, pid)
-for (const { settle } of peers) settle()
-pin(1)
 
-const floor: Case = {
-  name: 'bare node:http reply',
-  request: world.requests.bare,
-  repeat: 100,
-  server: () => ({ pids: () => [bare.pid], port: PORT + 8, jwks: '' }),
-}
-const all: readonly Case[] = [...gatewayCases(world), floor, ...peers.map((peer) => peer.case)]
-const rows = new Map<string, Row[]>(all.map(({ name }) => [name, []]))
-
-let answered = 0
 try {
-  for (const one of all) {
-    await look(one, gateway)
-    await burst(one, gateway, { seconds: one.warm ?? 0.5, requests: Math.min(1500, one.requests ?? 1500) })
+  if (soaking) {
+    const soaked = await soak(stage, Number(argv[argv.indexOf('--soak') + 1] ?? 60))
+    console.log(showSoak(soaked))
+    keep(soaked.date, 'soak', soaked)
+  } else {
+    const figures = await table(stage, argv.includes('--compare'))
+    console.log(show(figures))
+    keep(figures.date, 'figures', figures)
+    if (argv.includes('--write-docs')) writeDocs(join(import.meta.dirname, '../docs/performance.md'), figures)
   }
-  const residentBefore = residentOf(main.pid)
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const one of round % 2 === 0 ? all : [...all].reverse()) {
-      const row = await burst(one, gateway, { seconds: SECONDS })
-      rows.get(one.name)?.push(row)
-      if (!one.server) answered += row.answered
-    }
-  }
-  const setting: scenes.Setting = { world, serve, port: PORT, full, main, bare: PORT + 8 }
-  const figures: Figures = {
-    full,
-    date: new Date().toISOString(),
-    node: process.version,
-    load: loadAverage(),
-    rounds: ROUNDS,
-    rows: all.map(({ name, limit, times }) => ({ name, limit, times, rows: rows.get(name) ?? [] })),
-    starts,
-    memory: { before: residentBefore, after: residentOf(main.pid), answered },
-    peers: peers.map(({ case: { name }, about }) => ({ name, about })),
-    ...(await scenes.latency(setting)),
-    ...(await scenes.beside(setting)),
-    ...(await scenes.overload(setting)),
-    ...(await scenes.workers(setting)),
-    ...(full ? await scenes.many(setting) : {}),
-    seconds: 0,
-  }
-  const done = { ...figures, seconds: (performance.now() - began) / 1000 }
-  console.log(show(done))
+} finally {
+  awake?.stop()
+  rmSync(folder, { recursive: true })
+}
+
+function keep(date: string, what: string, figures: object): void {
   const results = join(import.meta.dirname, 'results')
   mkdirSync(results, { recursive: true })
-  const name = join(results, `${done.date.replaceAll(/[:.]/g, '-')}.json`)
-  writeFileSync(name, JSON.stringify(done, null, 2))
+  const name = join(results, `${date.replaceAll(/[:.]/g, '-')}-${what}.json`)
+  writeFileSync(name, JSON.stringify(figures, null, 2))
   console.log(`written to ${name}`)
-  if (process.argv.includes('--write-docs')) writeDocs(join(import.meta.dirname, '../docs/performance.md'), done)
-} finally {
-  awake.stop()
-  await Promise.allSettled([main.stop(), bare.stop(), ...peers.map((peer) => peer.server.stop())])
-  rmSync(folder, { recursive: true })
 }

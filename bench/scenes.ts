@@ -2,14 +2,19 @@ import { metric } from './burst.ts'
 import { writeMany } from './configuration.ts'
 import { type Connection, closedLoop, connections, median, openLoop, quantile } from './load.ts'
 import { cpuOf, pin, residentOf, type Server } from './machine.ts'
+import { watched } from './watched.ts'
 import type { BenchWorld } from './world.ts'
 
-/** What the scenes beside the table work with. */
-export interface Setting {
+/** What everything here works with. */
+export interface Stage {
   readonly world: BenchWorld
   readonly serve: (file: string, more?: readonly string[]) => Promise<Server>
   readonly port: number
   readonly full: boolean
+}
+
+/** What the scenes beside the table work with. */
+export interface Setting extends Stage {
   /** The server of the table, idle by now. */
   readonly main: Server
   /** Port of the bare reply. */
@@ -104,22 +109,10 @@ export async function overload({ world, port, full, serve }: Setting) {
   const capacity = warm.answered / warm.seconds
   const many = await connections(at, 512)
   const seconds = full ? 4 : 2
-  const alive: number[] = []
-  let running = true
-  const watching = (async () => {
-    while (running) {
-      const sent = performance.now()
-      const { status } = await fetch(`http://127.0.0.1:${at}/livez`)
-      await (await fetch(`http://127.0.0.1:${at}/metrics`)).text()
-      if (status !== 200) throw new Error('/livez said no')
-      alive.push(performance.now() - sent)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  })()
+  const watching = await watched(at)
   const requests = make(Math.ceil(capacity * 10 * seconds * 1.2), world.requests.mldsa)
   const burst = await openLoop(many, requests, { seconds, rate: capacity * 10 })
-  running = false
-  await watching
+  const alive = await watching.stop()
   for (const socket of [...sockets, ...many]) socket.destroy()
   await server.stop()
   return {
@@ -130,7 +123,10 @@ export async function overload({ world, port, full, serve }: Setting) {
       acceptedP99: ms(quantile(burst.latencies, 0.99)),
       refusedP50: ms(quantile(burst.refusals, 0.5)),
       refusedP99: ms(quantile(burst.refusals, 0.99)),
-      aliveP99: ms(quantile(Float64Array.from(alive).sort(), 0.99)),
+      livezP99: ms(quantile(alive.livez, 0.99)),
+      metricsP99: ms(quantile(alive.metrics, 0.99)),
+      looked: alive.livez.length,
+      stalled: ms(burst.stalled),
     },
   }
 }

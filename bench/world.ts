@@ -29,8 +29,11 @@ function jwt(header: object, claims: object, key: KeyObject): string {
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
-/** Everything around the gateways of one run: keys, certificates, configurations, and requests that are ready to be sent. */
-export async function newBenchWorld(folder: string, port: number) {
+/**
+ * Everything around the gateways of one run: keys, certificates, configurations, and requests that are ready to be sent.
+ * `lifetime` is that of the tokens in them, in seconds.
+ */
+export async function newBenchWorld(folder: string, port: number, { lifetime = 3600 } = {}) {
   const self = `http://127.0.0.1:${port}`
   const [idp, client, holder] = [newEc(), newEc(), newEc()]
   const edge = newKey('ES256').signer
@@ -85,7 +88,7 @@ export async function newBenchWorld(folder: string, port: number) {
       aud: [self, target('a')],
       iat: time,
       nbf: time - 5,
-      exp: time + 3600,
+      exp: time + lifetime,
       jti: idOf(),
       scope: 'orders.read orders.write stock.read',
       email: `w${serial}@alpha.example`,
@@ -201,6 +204,13 @@ export async function newBenchWorld(folder: string, port: number) {
           request_context: '{"req_ip":"192.0.2.44"}',
         }),
       batch: () => batch('a'),
+      /** Signed by somebody else. */
+      forged: () =>
+        post({
+          subject_token: jwt({ alg: 'ES256', kid: 'bench', typ: 'JWT' }, claims(), holder.privateKey),
+          subject_token_type: JWT,
+          audience: target('a'),
+        }),
       toX509: () => plain('x509', { csr }),
       toX509Tls: () => plain('x509-tls'),
       toX509Key: () => post({ ...bound(), audience: target('x509-key') }, dpopHeaders()),
