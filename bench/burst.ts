@@ -49,8 +49,8 @@ export async function burst(
   gateway: Place,
   { seconds, requests = one.requests ?? REQUESTS }: { readonly seconds: number; readonly requests?: number },
 ): Promise<Row> {
-  const { pids, port } = one.server?.() ?? { pids: () => [gateway.pid], port: gateway.port + (one.shown ? 1 : 0) }
-  const cpu = () => pids().reduce((sum, pid) => sum + cpuOf(pid), 0)
+  const ours = () => ({ cpu: () => cpuOf(gateway.pid), port: gateway.port + (one.shown ? 1 : 0) })
+  const { cpu, port } = one.server?.() ?? ours()
   const issued = () =>
     one.profile === undefined
       ? 0

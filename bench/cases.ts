@@ -24,7 +24,7 @@ export interface Case {
   /** Seconds of load before the first burst that counts. Default: half a second. */
   readonly warm?: number
   /** Of another server than the gateway. */
-  readonly server?: () => { readonly pids: () => readonly number[]; readonly port: number; readonly jwks: string }
+  readonly server?: () => { readonly cpu: () => number; readonly port: number; readonly jwks: string }
 }
 
 const A = 'https://a.beta.example'

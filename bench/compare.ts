@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Case } from './cases.ts'
-import { pin, type Server, start } from './machine.ts'
+import { keycloak } from './keycloak.ts'
+import { cpuOf, pin, type Server, start } from './machine.ts'
 import type { BenchWorld } from './world.ts'
 
 /** Another server that exchanges tokens, beside ours in the same run. */
@@ -16,7 +17,7 @@ export interface Peer {
 
 /** Those that can be had on this machine; says which cannot. */
 export async function newPeers(port: number, world: BenchWorld): Promise<readonly Peer[]> {
-  const peers = [await oidcProvider(port, world)]
+  const peers = [await oidcProvider(port, world), await keycloak(port + 1)]
   return peers.filter((peer) => peer !== undefined)
 }
 
@@ -61,7 +62,7 @@ async function oidcProvider(port: number, world: BenchWorld): Promise<Peer | und
       request,
       claimed: { as: 'jwt', typ: 'at+jwt', audience: 'https://a.beta.example', claims: ['email', 'groups', 'tenant'] },
       repeat: 2000,
-      server: () => ({ pids: () => [server.pid], port, jwks: '/jwks' }),
+      server: () => ({ cpu: () => cpuOf(server.pid), port, jwks: '/jwks' }),
     },
     settle: () => pin(0, server.pid),
   }

@@ -16,6 +16,12 @@ export function pin(processor: number | undefined, pid = process.pid): void {
   spawnSync('taskset', ['-a', '-cp', set, String(pid)])
 }
 
+/** Puts a process and all below it on one processor. */
+export function pinAll(processor: number, pid: number): void {
+  pin(processor, pid)
+  for (const child of childrenOf(pid)) pinAll(processor, child)
+}
+
 /** What this run may use; asked before it puts itself on one of them. */
 export const machine = `${processors} of ${cpus()[0]?.model.trim() ?? 'unknown'}`
 
@@ -62,6 +68,9 @@ async function stopped(child: ChildProcess, ended: Promise<void>): Promise<void>
   await ended
 }
 
+// The kernel counts in hundredths of a second, whatever its own clock does.
+const TICKS = 100
+
 /** CPU seconds that all threads of a process have used, as the operating system counts them. */
 export function cpuOf(pid: number): number {
   let nanoseconds = 0
@@ -70,6 +79,26 @@ export function cpuOf(pid: number): number {
   }
   return nanoseconds / 1e9
 }
+
+/**
+ * The same of a process and all below it, threads that have ended since among them, in hundredths of a second: for servers
+ * that are not of one process, or whose threads come and go.
+ */
+export function cpuOfAll(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // proc(5): utime is the fourteenth field, stime the next; the name, the second, may have blanks.
+  const [utime = 0, stime = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number)
+  return childrenOf(pid).reduce((sum, child) => sum + cpuOfAll(child), (utime + stime) / TICKS)
+}
+
+const childrenOf = (pid: number): readonly number[] =>
+  readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
 
 /** MiB of memory that a process has in the machine. */
 export function residentOf(pid: number): number {
@@ -114,8 +143,6 @@ const isTaken = (port: number): Promise<boolean> =>
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)))
   })
 
-// The kernel counts in hundredths of a second, whatever its own clock does.
-const TICKS = 100
 const IDLE = new Set([3, 4])
 
 /** Seconds that the processor of the servers has worked for anyone, and those that another machine has taken from it. */

@@ -3,7 +3,7 @@ import process from 'node:process'
 import { burst, look, type Place } from './burst.ts'
 import { type Case, gatewayCases } from './cases.ts'
 import { newPeers } from './compare.ts'
-import { loadAverage, pin, residentOf, type Server, start } from './machine.ts'
+import { cpuOf, loadAverage, pin, residentOf, type Server, start } from './machine.ts'
 import type { Figures, Row } from './report.ts'
 import * as scenes from './scenes.ts'
 
@@ -33,7 +33,7 @@ export async function table(stage: scenes.Stage, compare: boolean): Promise<Figu
       name: 'bare node:http reply',
       request: world.requests.bare,
       repeat: 100,
-      server: () => ({ pids: () => [bare.pid], port: port + 8, jwks: '' }),
+      server: () => ({ cpu: () => cpuOf(bare.pid), port: port + 8, jwks: '' }),
     }
     const all: readonly Case[] = [...gatewayCases(world), floor, ...peers.map((peer) => peer.case)]
     const measured = await measure(all, { pid: main.pid, port }, { rounds, resident: () => residentOf(main.pid) })
