@@ -47,7 +47,9 @@ export async function start(args: readonly string[], ready: string): Promise<Ser
   const says = (what: string, from: number) =>
     new Promise<void>((resolve, reject) => {
       const look = () => {
-        if (text.slice(from).includes(what)) resolve()
+        if (!text.slice(from).includes(what)) return
+        child.stderr.off('data', look)
+        resolve()
       }
       child.stderr.on('data', look)
       look()
