@@ -62,8 +62,11 @@ export interface Figures {
     readonly metricsP99: number
     /** How often both were asked. */
     readonly looked: number
-    /** The longest that the driver stood still. */
+    /** The longest that the loop of the gateway, and that the driver, stood still. */
+    readonly pause: number
     readonly stalled: number
+    /** Of the processor of the servers, what others had: 0 to 1. */
+    readonly foreign: number
   }
   readonly workers: {
     readonly one: number
@@ -158,7 +161,7 @@ export function show(figures: Figures): string {
     ['start to listening', `${median(figures.starts).toFixed(0)} ms`, mark(median(figures.starts), 400, '400 ms')],
     [
       `overload: ${overload.offered} ML-DSA-65 exchanges a second where ${overload.capacity} can be signed`,
-      `${overload.answered} a second answered, p99 ${overload.acceptedP99} ms; the rest refused, p50 ${overload.refusedP50} ms, p99 ${overload.refusedP99} ms; /livez p99 ${overload.livezP99} ms, /metrics p99 ${overload.metricsP99} ms`,
+      `${overload.answered} a second answered, p99 ${overload.acceptedP99} ms; the rest refused, p50 ${overload.refusedP50} ms, p99 ${overload.refusedP99} ms; /livez p99 ${overload.livezP99} ms, /metrics p99 ${overload.metricsP99} ms (of ${overload.looked} each); its loop stood still for ${overload.pause} ms, the driver for ${overload.stalled} ms, others had ${(overload.foreign * 100).toFixed(0)} % of its processor`,
       '',
     ],
   ]

@@ -1,7 +1,7 @@
 import { metric } from './burst.ts'
 import { writeMany } from './configuration.ts'
 import { type Connection, closedLoop, connections, median, openLoop, quantile } from './load.ts'
-import { cpuOf, pin, residentOf, type Server } from './machine.ts'
+import { cpuOf, pin, residentOf, type Server, workOf } from './machine.ts'
 import { watched } from './watched.ts'
 import type { BenchWorld } from './world.ts'
 
@@ -81,24 +81,28 @@ export async function beside({ world, port, full }: Setting) {
   const slow = await connections(port, 4)
   const rate = 1000
   const seconds = full ? 4 : 2
-  const one = async () => {
-    const requests = make(Math.ceil(rate * seconds * 1.2), world.requests.distinct)
-    return quantile((await openLoop(sockets, requests, { seconds, rate })).latencies, 0.99)
-  }
+  const made = () => make(Math.ceil(rate * seconds * 1.2), world.requests.distinct)
+  const one = async (requests: readonly Buffer[]) =>
+    quantile((await openLoop(sockets, requests, { seconds, rate })).latencies, 0.99)
   const alone: number[] = []
   const together: number[] = []
   for (let round = 0; round < (full ? 3 : 1); round += 1) {
-    alone.push(await one())
+    alone.push(await one(made()))
     const slowRequests = make(1500 * seconds, world.requests.mldsa)
-    const requests = closedLoop(slow, slowRequests, { seconds, once: true })
-    together.push(await one())
-    await requests
+    const requests = made()
+    // Both are made by now: what the driver does meanwhile is time that answers wait for it.
+    const load = closedLoop(slow, slowRequests, { seconds, once: true })
+    together.push(await one(requests))
+    await load
   }
   for (const socket of [...sockets, ...slow]) socket.destroy()
   return { beside: { rate, alone: ms(median(alone)), together: ms(median(together)) } }
 }
 
-/** Ten times what can be signed, of a slow algorithm, so that the driver can keep it up. */
+/**
+ * Ten times what can be signed, of a slow algorithm, so that the driver can keep it up. What was refused has left nothing: as
+ * many tokens are issued as are answered with.
+ */
 export async function overload({ world, port, full, serve }: Setting) {
   const at = port + 20
   const file = world.configuration('overload', at, 'limits: { concurrent_exchanges: 64 }\n')
@@ -109,10 +113,20 @@ export async function overload({ world, port, full, serve }: Setting) {
   const capacity = warm.answered / warm.seconds
   const many = await connections(at, 512)
   const seconds = full ? 4 : 2
-  const watching = await watched(at)
   const requests = make(Math.ceil(capacity * 10 * seconds * 1.2), world.requests.mldsa)
+  const issued = () => metric(at, 'dragoman_exchanges_total', ['result="issued"'])
+  const before = await issued()
+  await metric(at, PAUSE)
+  const watching = await watched(at)
+  const worked = workOf()
+  const used = cpuOf(server.pid)
   const burst = await openLoop(many, requests, { seconds, rate: capacity * 10 })
+  const own = cpuOf(server.pid) - used
+  const foreign = Math.max(0, workOf() - worked - own) / burst.seconds
   const alive = await watching.stop()
+  const pause = (await metric(at, PAUSE)) * 1000 - TICK
+  const halves = (await issued()) - before - burst.answered
+  if (halves !== 0) throw new Error(`${halves} tokens more were issued than were answered`)
   for (const socket of [...sockets, ...many]) socket.destroy()
   await server.stop()
   return {
@@ -126,7 +140,9 @@ export async function overload({ world, port, full, serve }: Setting) {
       livezP99: ms(quantile(alive.livez, 0.99)),
       metricsP99: ms(quantile(alive.metrics, 0.99)),
       looked: alive.livez.length,
+      pause: ms(Math.max(0, pause)),
       stalled: ms(burst.stalled),
+      foreign: ms(foreign),
     },
   }
 }
