@@ -35,7 +35,7 @@ export interface Soak {
   readonly p99: number
   readonly reloads: number
   readonly samples: readonly Sample[]
-  /** MiB an hour, of the time after {@link FILLING}. */
+  /** MiB an hour, of the time after {@link FILLING}; of heap and external memory, of what collections leave. */
   readonly trends: { readonly [what in 'resident' | 'heap' | 'external']: Trend }
   readonly verdict: 'flat' | 'grows' | 'cannot tell'
 }
@@ -87,7 +87,10 @@ export async function soak({ world, serve, port }: Stage, minutes: number): Prom
     if (unexpected > 0) throw new Error(`${unexpected} requests were refused that had nothing wrong about them`)
     const settled = samples.filter((sample) => sample.seconds > minutes * 60 * FILLING)
     const of = (what: 'resident' | 'heap' | 'external') =>
-      trendOf(settled.map((sample) => [sample.seconds / 3600, sample[what]]))
+      trendOf(
+        settled.map((sample) => [sample.seconds / 3600, sample[what]]),
+        what === 'resident' ? 'mean' : 'least',
+      )
     const trends = { resident: of('resident'), heap: of('heap'), external: of('external') }
     return {
       date,
@@ -151,7 +154,7 @@ export function showSoak({ minutes, rate, capacity, answered, refused, p99, tren
     return `${what}: ${last?.[what].toFixed(0)} MiB at the end; ${slope.toFixed(1)} ± ${error.toFixed(1)} MiB an hour`
   }
   return [
-    `${minutes} minutes at ${rate} a second, half of ${capacity}: ${answered} issued, ${refused} refused, p99 ${p99.toFixed(1)} ms`,
+    `soak of ${minutes} minutes at ${rate} a second, half of ${capacity}: ${answered} issued, ${refused} refused, p99 ${p99.toFixed(1)} ms`,
     line('resident'),
     line('heap'),
     line('external'),

@@ -8,12 +8,17 @@ export interface Trend {
 // Samples that follow each other are alike, so that each is not a witness of its own: the means of so many pieces are.
 const PIECES = 10
 
-/** The trend of `[x, y]` in their order; its error is that of the means of ten pieces. `NaN` of fewer than three points. */
-export function trendOf(points: readonly (readonly [number, number])[]): Trend {
+type Point = readonly [number, number]
+
+/**
+ * The trend of `[x, y]` in their order; its error is that of ten pieces. `of` says what stands for a piece: its mean, or its
+ * least value, which of a heap is what was left after a collection. No number of fewer than three points.
+ */
+export function trendOf(points: readonly Point[], of: 'mean' | 'least' = 'mean'): Trend {
   const pieces = Math.min(PIECES, points.length)
   const means = Array.from({ length: pieces }, (_, at) => {
     const from = Math.floor((at * points.length) / pieces)
-    return meanOf(points.slice(from, Math.floor(((at + 1) * points.length) / pieces)))
+    return STANDS[of](points.slice(from, Math.floor(((at + 1) * points.length) / pieces)))
   })
   const [x, y] = meanOf(means)
   const spread = sum(means.map(([one]) => (one - x) ** 2))
@@ -24,7 +29,12 @@ export function trendOf(points: readonly (readonly [number, number])[]): Trend {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
-const meanOf = (points: readonly (readonly [number, number])[]): readonly [number, number] => [
+const STANDS = {
+  mean: (points: readonly Point[]) => meanOf(points),
+  least: (points: readonly Point[]): Point => [meanOf(points)[0], Math.min(...points.map(([, y]) => y))],
+}
+
+const meanOf = (points: readonly Point[]): Point => [
   sum(points.map(([x]) => x)) / points.length,
   sum(points.map(([, y]) => y)) / points.length,
 ]

@@ -27,6 +27,13 @@ describe('a trend', () => {
     expect(swing.error).toBeGreaterThan(10 * noise.error)
   })
 
+  it('of the least of each piece sees a leak below a saw', () => {
+    const saw = line(1000, (x) => 30 + 5 * x + 80 * ((x * 97) % 1))
+    const { slope, error } = trendOf(saw, 'least')
+    expect(Math.abs(slope - 5)).toBeLessThan(2 * error + 0.5)
+    expect(error).toBeLessThan(trendOf(saw).error)
+  })
+
   it('is none of fewer than three points', () => {
     expect(trendOf(line(2, (x) => x)).error).toSatisfy((error: number) => !Number.isFinite(error))
   })
