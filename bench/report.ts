@@ -187,7 +187,7 @@ const mark = (value: number, most: number, says: string): string => (value <= mo
 const pairsOf = (rows: readonly Row[] = []): number => median(kept(rows).map((row) => row.pairs))
 
 /** Those that had the processor to themselves; where they are too few, the least disturbed. */
-function kept(rows: readonly Row[]): readonly Row[] {
+export function kept(rows: readonly Row[]): readonly Row[] {
   const best = [...rows].sort((left, right) => left.foreign - right.foreign)
   return best.filter(({ foreign }, at) => at < AT_LEAST || foreign <= DISTURBED)
 }
