@@ -166,7 +166,9 @@ export function workOf(processor = 0): number {
  */
 export function keepAwake(): { stop(): void } {
   if (!pins) return { stop() {} }
-  const work = 'for (const pause = Atomics.pause ?? (() => {}); ; ) pause()'
+  // Ends with who started it, however that ended.
+  const work = `const { ppid } = process, pause = Atomics.pause ?? (() => {})
+    while (process.ppid === ppid) for (let n = 0; n < 1e6; n += 1) pause()`
   const child = spawn('taskset', ['-c', '1', 'chrt', '--idle', '0', process.execPath, '-e', work], { stdio: 'ignore' })
   const stop = () => void child.kill('SIGKILL')
   process.once('exit', stop)
