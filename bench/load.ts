@@ -68,20 +68,23 @@ function connection(socket: Socket): Connection {
     received = undefined
     waiting?.resolve(Number.parseInt(head.slice(9, 12), 10), body)
   })
-  socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
+  let closed = false
+  const gone = () => new Error('the server closed the connection')
+  socket.on('close', () => {
+    closed = true
+    waiting?.reject(gone())
+  })
+  function send<T>(request: Buffer, answer: (status: number, body: Buffer) => T): Promise<T> {
+    // Nobody would ever say what became of it.
+    if (closed) return Promise.reject(gone())
+    return new Promise((resolve, reject) => {
+      waiting = { resolve: (status, body) => resolve(answer(status, body)), reject }
+      socket.write(request)
+    })
+  }
   return {
-    send(request) {
-      return new Promise((resolve, reject) => {
-        waiting = { resolve, reject }
-        socket.write(request)
-      })
-    },
-    ask(request) {
-      return new Promise((resolve, reject) => {
-        waiting = { resolve: (status, body) => resolve({ status, body: body.toString() }), reject }
-        socket.write(request)
-      })
-    },
+    send: (request) => send(request, (status) => status),
+    ask: (request) => send(request, (status, body) => ({ status, body: body.toString() })),
     destroy() {
       waiting = undefined
       socket.destroy()

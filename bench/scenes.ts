@@ -1,6 +1,6 @@
 import { metric } from './burst.ts'
 import { writeMany } from './configuration.ts'
-import { type Connection, closedLoop, connections, median, openLoop, quantile } from './load.ts'
+import { closedLoop, connections, median, openLoop, quantile } from './load.ts'
 import { cpuOf, pin, residentOf, type Server, workOf } from './machine.ts'
 import { watched } from './watched.ts'
 import type { BenchWorld } from './world.ts'
@@ -35,34 +35,35 @@ const PAUSE = 'nodejs_eventloop_lag_max_seconds'
  */
 export async function latency({ world, port, full, main, bare }: Setting) {
   const sockets = await connections(port, 64)
-  const floor = await connections(bare, 64)
   const closed = await closedLoop(sockets, make(9000, world.requests.distinct), { seconds: 1, once: true })
+  for (const socket of sockets) socket.destroy()
   const capacity = closed.answered / closed.seconds
   const rate = capacity / 2
   const seconds = full ? 8 : 2
   const count = Math.ceil(rate * seconds * 1.2)
-  const open = async (on: readonly Connection[], meanwhile?: () => Promise<void>) => {
+  const open = async (to: number, meanwhile?: () => Promise<void>) => {
     const requests = make(count, world.requests.distinct)
+    const on = await connections(to, 64)
     // Reading it begins a new interval.
     await metric(port, PAUSE)
     const load = openLoop(on, requests, { seconds, rate })
     await meanwhile?.()
     const { latencies, refused, stalled } = await load
+    for (const socket of on) socket.destroy()
     if (refused > 0) throw new Error(`${refused} requests were refused at half capacity`)
     const pause = (await metric(port, PAUSE)) * 1000 - TICK
     return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), pause, stalled }
   }
   const rounds: { readonly [name in 'quiet' | 'reload' | 'floor']: Awaited<ReturnType<typeof open>> }[] = []
   for (let round = 0; round < (full ? 3 : 1); round += 1) {
-    const quiet = await open(sockets)
-    const reload = await open(sockets, async () => {
+    const quiet = await open(port)
+    const reload = await open(port, async () => {
       const reloaded = main.says('is in force')
       main.signal('SIGHUP')
       await reloaded
     })
-    rounds.push({ quiet, reload, floor: await open(floor) })
+    rounds.push({ quiet, reload, floor: await open(bare) })
   }
-  for (const socket of [...sockets, ...floor]) socket.destroy()
   const of = (name: 'quiet' | 'reload' | 'floor') => ({
     p50: ms(median(rounds.map((round) => round[name].p50))),
     p99: ms(median(rounds.map((round) => round[name].p99))),
