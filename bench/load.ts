@@ -62,7 +62,9 @@ function connection(socket: Socket): Connection {
     const head = received.toString('latin1', 0, Math.min(HEAD, received.length))
     const end = head.indexOf('\r\n\r\n')
     if (end < 0) return
-    const length = Number.parseInt(head.slice(head.indexOf(LENGTH) + LENGTH.length), 10)
+    const at = head.indexOf(LENGTH)
+    if (at < 0 || at > end) return waiting?.reject(new Error('an answer without Content-Length'))
+    const length = Number.parseInt(head.slice(at + LENGTH.length), 10)
     if (received.length < end + 4 + length) return
     const body = received.subarray(end + 4)
     received = undefined
