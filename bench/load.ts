@@ -10,6 +10,8 @@ export interface Burst {
   readonly latencies: Float64Array
   /** Of what was refused, sorted. */
   readonly refusals: Float64Array
+  /** The longest that the driver itself stood still: no answer was read meanwhile, and no request sent. */
+  readonly stalled: number
 }
 
 /** A client certificate in PEM, and whom it trusts. */
@@ -23,6 +25,8 @@ export interface Shown {
 export interface Connection {
   /** Sends a whole HTTP message and resolves with the status of its answer. One at a time. */
   send(request: Buffer): Promise<number>
+  /** The same, with the body of the answer. */
+  ask(request: Buffer): Promise<{ readonly status: number; readonly body: string }>
   destroy(): void
 }
 
@@ -51,26 +55,38 @@ const LENGTH = 'ength: '
 
 /** Reads no more of an answer than it must: the driver is to cost little beside the server. */
 function connection(socket: Socket): Connection {
-  let waiting: { resolve(status: number): void; reject(error: Error): void } | undefined
+  let waiting: { resolve(status: number, body: Buffer): void; reject(error: Error): void } | undefined
   let received: Buffer | undefined
   socket.on('data', (chunk: Buffer) => {
     received = received === undefined ? chunk : Buffer.concat([received, chunk])
     const head = received.toString('latin1', 0, Math.min(HEAD, received.length))
     const end = head.indexOf('\r\n\r\n')
     if (end < 0) return
-    const length = Number.parseInt(head.slice(head.indexOf(LENGTH) + LENGTH.length), 10)
+    const at = head.indexOf(LENGTH)
+    if (at < 0 || at > end) return waiting?.reject(new Error('an answer without Content-Length'))
+    const length = Number.parseInt(head.slice(at + LENGTH.length), 10)
     if (received.length < end + 4 + length) return
+    const body = received.subarray(end + 4)
     received = undefined
-    waiting?.resolve(Number.parseInt(head.slice(9, 12), 10))
+    waiting?.resolve(Number.parseInt(head.slice(9, 12), 10), body)
   })
-  socket.on('close', () => waiting?.reject(new Error('the server closed the connection')))
+  let closed = false
+  const gone = () => new Error('the server closed the connection')
+  socket.on('close', () => {
+    closed = true
+    waiting?.reject(gone())
+  })
+  function send<T>(request: Buffer, answer: (status: number, body: Buffer) => T): Promise<T> {
+    // Nobody would ever say what became of it.
+    if (closed) return Promise.reject(gone())
+    return new Promise((resolve, reject) => {
+      waiting = { resolve: (status, body) => resolve(answer(status, body)), reject }
+      socket.write(request)
+    })
+  }
   return {
-    send(request) {
-      return new Promise((resolve, reject) => {
-        waiting = { resolve, reject }
-        socket.write(request)
-      })
-    },
+    send: (request) => send(request, (status) => status),
+    ask: (request) => send(request, (status, body) => ({ status, body: body.toString() })),
     destroy() {
       waiting = undefined
       socket.destroy()
@@ -104,49 +120,67 @@ export async function closedLoop(
   return tally.burst((performance.now() - started) / 1000)
 }
 
+export interface OpenLoop {
+  readonly seconds: number
+  /** Requests a second. */
+  readonly rate: number
+  readonly random?: () => number
+  /**
+   * Looks again whether something is due. Default: as soon as it can, since a millisecond, as timers have it, is too coarse to
+   * measure by; it takes a whole processor.
+   */
+  readonly next?: (look: () => void) => unknown
+}
+
 /**
  * Open loop: requests are sent when a Poisson process says so, whether or not earlier ones are answered; the time of each
  * runs from the moment at which it was due, so that waiting for a free connection counts.
  */
 export async function openLoop(
   sockets: readonly Connection[],
-  requests: readonly Buffer[],
-  { seconds, rate, random = Math.random }: { readonly seconds: number; readonly rate: number; random?: () => number },
+  requests: Iterable<Buffer>,
+  { seconds, rate, random = Math.random, next = setImmediate }: OpenLoop,
 ): Promise<Burst> {
   const started = performance.now()
   const tally = newTally()
   const free = [...sockets]
-  const due: { readonly request: Buffer; readonly at: number }[] = []
+  const waiting = requests[Symbol.iterator]()
+  const end = started + seconds * 1000
   let at = started
-  for (const request of requests) {
+  /** The next request and when it is due; `undefined`: there is none in this time. */
+  const draw = () => {
     at += (-Math.log(1 - random()) / rate) * 1000
-    if (at > started + seconds * 1000) break
-    due.push({ request, at })
+    const { done, value } = waiting.next()
+    return done === true || at > end ? undefined : { request: value, at }
   }
-  const total = due.length
-  let next = 0
+  let stalled = 0
   await new Promise<void>((resolve, reject) => {
-    let done = 0
+    let due = draw()
+    let under = 0
+    let turn = performance.now()
     const send = () => {
       const now = performance.now()
-      for (let one = due[next]; one !== undefined && one.at <= now && free.length > 0; one = due[next]) {
-        next += 1
+      stalled = Math.max(stalled, now - turn)
+      turn = now
+      while (due !== undefined && due.at <= now) {
         const socket = free.pop()
         if (socket === undefined) break
-        const { request, at: time } = one
-        socket.send(request).then((status) => {
+        const time = due.at
+        under += 1
+        socket.send(due.request).then((status) => {
           tally.add(status, performance.now() - time)
           free.push(socket)
-          done += 1
-          if (done === total) resolve()
+          under -= 1
+          if (due === undefined && under === 0) resolve()
         }, reject)
+        due = draw()
       }
-      // Not a timer: a millisecond is too coarse. The driver has a processor of its own where there are two.
-      if (next < total) setImmediate(send)
+      if (due !== undefined) next(send)
+      else if (under === 0) resolve()
     }
     send()
   })
-  return tally.burst((performance.now() - started) / 1000)
+  return tally.burst((performance.now() - started) / 1000, stalled)
 }
 
 function newTally() {
@@ -154,12 +188,13 @@ function newTally() {
   const bad: number[] = []
   return {
     add: (status: number, milliseconds: number) => void (status === 200 ? good : bad).push(milliseconds),
-    burst: (seconds: number): Burst => ({
+    burst: (seconds: number, stalled = 0): Burst => ({
       answered: good.length,
       refused: bad.length,
       seconds,
       latencies: Float64Array.from(good).sort(),
       refusals: Float64Array.from(bad).sort(),
+      stalled,
     }),
   }
 }

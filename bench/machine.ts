@@ -16,6 +16,12 @@ export function pin(processor: number | undefined, pid = process.pid): void {
   spawnSync('taskset', ['-a', '-cp', set, String(pid)])
 }
 
+/** Puts a process and all below it on one processor. */
+export function pinAll(processor: number, pid: number): void {
+  pin(processor, pid)
+  for (const child of childrenOf(pid)) pinAll(processor, child)
+}
+
 /** What this run may use; asked before it puts itself on one of them. */
 export const machine = `${processors} of ${cpus()[0]?.model.trim() ?? 'unknown'}`
 
@@ -41,7 +47,9 @@ export async function start(args: readonly string[], ready: string): Promise<Ser
   const says = (what: string, from: number) =>
     new Promise<void>((resolve, reject) => {
       const look = () => {
-        if (text.slice(from).includes(what)) resolve()
+        if (!text.slice(from).includes(what)) return
+        child.stderr.off('data', look)
+        resolve()
       }
       child.stderr.on('data', look)
       look()
@@ -62,6 +70,9 @@ async function stopped(child: ChildProcess, ended: Promise<void>): Promise<void>
   await ended
 }
 
+// The kernel counts in hundredths of a second, whatever its own clock does.
+const TICKS = 100
+
 /** CPU seconds that all threads of a process have used, as the operating system counts them. */
 export function cpuOf(pid: number): number {
   let nanoseconds = 0
@@ -70,6 +81,26 @@ export function cpuOf(pid: number): number {
   }
   return nanoseconds / 1e9
 }
+
+/**
+ * The same of a process and all below it, threads that have ended since among them, in hundredths of a second: for servers
+ * that are not of one process, or whose threads come and go.
+ */
+export function cpuOfAll(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // proc(5): utime is the fourteenth field, stime the next; the name, the second, may have blanks.
+  const [utime = 0, stime = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number)
+  return childrenOf(pid).reduce((sum, child) => sum + cpuOfAll(child), (utime + stime) / TICKS)
+}
+
+const childrenOf = (pid: number): readonly number[] =>
+  readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
 
 /** MiB of memory that a process has in the machine. */
 export function residentOf(pid: number): number {
@@ -114,5 +145,36 @@ const isTaken = (port: number): Promise<boolean> =>
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)))
   })
 
-/** How busy the machine was with other things, for whoever reads the figures: its load average of the last minute. */
+const IDLE = new Set([3, 4])
+
+/** Seconds that the processor of the servers has worked for anyone, and those that another machine has taken from it. */
+export function workOf(processor = 0): number {
+  const line = readFileSync('/proc/stat', 'utf8')
+    .split('\n')
+    .find((text) => text.startsWith(`cpu${processor} `))
+  const [, ...ticks] = line?.split(' ') ?? []
+  // user, nice, system, idle, iowait, irq, softirq, steal; those of guests are in user.
+  const worked = ticks.slice(0, 8).filter((_, at) => !IDLE.has(at))
+  return worked.reduce((sum, one) => sum + Number(one), 0) / TICKS
+}
+
+/**
+ * Keeps the driver's processor awake with work that gives way to all other.
+ *
+ * A virtual processor without work is halted, and waking it for each answer costs the *server* some 50 microseconds: the
+ * cost of a virtual machine, not of an exchange.
+ */
+export function keepAwake(): { stop(): void } {
+  if (!pins) return { stop() {} }
+  // Ends with who started it, however that ended.
+  const work = `const { ppid } = process, pause = Atomics.pause ?? (() => {})
+    while (process.ppid === ppid) for (let n = 0; n < 1e6; n += 1) pause()`
+  const child = spawn('taskset', ['-c', '1', 'chrt', '--idle', '0', process.execPath, '-e', work], { stdio: 'ignore' })
+  const stop = () => void child.kill('SIGKILL')
+  process.once('exit', stop)
+  child.once('error', () => console.log('without chrt, the processor of the driver sleeps between answers'))
+  return { stop }
+}
+
+/** Load average of the last minute, of the whole machine. */
 export const loadAverage = (): number => Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0])

@@ -1,63 +1,78 @@
+import { metric } from './burst.ts'
+import { writeMany } from './configuration.ts'
 import { closedLoop, connections, median, openLoop, quantile } from './load.ts'
-import { cpuOf, pin, residentOf, type Server } from './machine.ts'
-import { type BenchWorld, writeMany } from './world.ts'
+import { cpuOf, pin, residentOf, type Server, workOf } from './machine.ts'
+import { watched } from './watched.ts'
+import type { BenchWorld } from './world.ts'
 
-/** What the scenes beside the table work with. */
-export interface Setting {
+/** What everything here works with. */
+export interface Stage {
   readonly world: BenchWorld
   readonly serve: (file: string, more?: readonly string[]) => Promise<Server>
   readonly port: number
   readonly full: boolean
+}
+
+/** What the scenes beside the table work with. */
+export interface Setting extends Stage {
   /** The server of the table, idle by now. */
   readonly main: Server
+  /** Port of the bare reply. */
+  readonly bare: number
 }
 
 const make = <T>(count: number, one: () => T): readonly T[] => Array.from({ length: count }, one)
 const ms = (value: number) => Math.round(value * 100) / 100
 
-/** The value of a metric, of the gateway at this port. */
-async function metric(port: number, name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(`${name} `))
-      ?.split(' ')[1],
-  )
-}
-
 // The histogram of Node counts from one tick of its timer, every ten milliseconds, to the next.
 const TICK = 10
 const PAUSE = 'nodejs_eventloop_lag_max_seconds'
 
-/** Open loop at half of what the server can do: how long answers take, and the longest that its loop stood still. */
-export async function latency({ world, port, full, main }: Setting) {
+/**
+ * Open loop at half of what the server can do: how long answers take, and the longest that its loop stood still, without
+ * and with a reload of the configuration; and beside it the bare reply at the same rate, which has of the waiting what is
+ * the machine's and the driver's.
+ */
+export async function latency({ world, port, full, main, bare }: Setting) {
   const sockets = await connections(port, 64)
   const closed = await closedLoop(sockets, make(9000, world.requests.distinct), { seconds: 1, once: true })
+  for (const socket of sockets) socket.destroy()
   const capacity = closed.answered / closed.seconds
+  const rate = capacity / 2
   const seconds = full ? 8 : 2
-  const p50: number[] = []
-  const p99: number[] = []
-  const pauses: number[] = []
-  for (let round = 0; round < (full ? 3 : 1); round += 1) {
-    const requests = make(Math.ceil((capacity / 2) * seconds * 1.2), world.requests.distinct)
+  const count = Math.ceil(rate * seconds * 1.2)
+  const open = async (to: number, meanwhile?: () => Promise<void>) => {
+    const requests = make(count, world.requests.distinct)
+    const on = await connections(to, 64)
     // Reading it begins a new interval.
     await metric(port, PAUSE)
-    const half = openLoop(sockets, requests, { seconds, rate: capacity / 2 })
-    const reloaded = main.says('is in force')
-    main.signal('SIGHUP')
-    const burst = await half
-    await reloaded
-    pauses.push((await metric(port, PAUSE)) * 1000 - TICK)
-    if (burst.refused > 0) throw new Error(`${burst.refused} requests were refused at half capacity`)
-    p50.push(quantile(burst.latencies, 0.5))
-    p99.push(quantile(burst.latencies, 0.99))
+    const load = openLoop(on, requests, { seconds, rate })
+    await meanwhile?.()
+    const { latencies, refused, stalled } = await load
+    for (const socket of on) socket.destroy()
+    if (refused > 0) throw new Error(`${refused} requests were refused at half capacity`)
+    const pause = (await metric(port, PAUSE)) * 1000 - TICK
+    return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), pause, stalled }
   }
-  for (const socket of sockets) socket.destroy()
+  const rounds: { readonly [name in 'quiet' | 'reload' | 'floor']: Awaited<ReturnType<typeof open>> }[] = []
+  for (let round = 0; round < (full ? 3 : 1); round += 1) {
+    const quiet = await open(port)
+    const reload = await open(port, async () => {
+      const reloaded = main.says('is in force')
+      main.signal('SIGHUP')
+      await reloaded
+    })
+    rounds.push({ quiet, reload, floor: await open(bare) })
+  }
+  const of = (name: 'quiet' | 'reload' | 'floor') => ({
+    p50: ms(median(rounds.map((round) => round[name].p50))),
+    p99: ms(median(rounds.map((round) => round[name].p99))),
+    pause: ms(Math.max(0, ...rounds.map((round) => round[name].pause))),
+    stalled: ms(Math.max(...rounds.map((round) => round[name].stalled))),
+  })
   return {
     capacity: Math.round(capacity),
-    open: { rate: Math.round(capacity / 2), p50: ms(median(p50)), p99: ms(median(p99)), seconds },
-    pause: ms(Math.max(...pauses)),
+    open: { rate: Math.round(rate), seconds, quiet: of('quiet'), reload: of('reload'), floor: of('floor') },
   }
 }
 
@@ -67,24 +82,28 @@ export async function beside({ world, port, full }: Setting) {
   const slow = await connections(port, 4)
   const rate = 1000
   const seconds = full ? 4 : 2
-  const one = async () => {
-    const requests = make(Math.ceil(rate * seconds * 1.2), world.requests.distinct)
-    return quantile((await openLoop(sockets, requests, { seconds, rate })).latencies, 0.99)
-  }
+  const made = () => make(Math.ceil(rate * seconds * 1.2), world.requests.distinct)
+  const one = async (requests: readonly Buffer[]) =>
+    quantile((await openLoop(sockets, requests, { seconds, rate })).latencies, 0.99)
   const alone: number[] = []
   const together: number[] = []
   for (let round = 0; round < (full ? 3 : 1); round += 1) {
-    alone.push(await one())
+    alone.push(await one(made()))
     const slowRequests = make(1500 * seconds, world.requests.mldsa)
-    const requests = closedLoop(slow, slowRequests, { seconds, once: true })
-    together.push(await one())
-    await requests
+    const requests = made()
+    // Both are made by now: what the driver does meanwhile is time that answers wait for it.
+    const load = closedLoop(slow, slowRequests, { seconds, once: true })
+    together.push(await one(requests))
+    await load
   }
   for (const socket of [...sockets, ...slow]) socket.destroy()
   return { beside: { rate, alone: ms(median(alone)), together: ms(median(together)) } }
 }
 
-/** Ten times what can be signed, of a slow algorithm, so that the driver can keep it up. */
+/**
+ * Ten times what can be signed, of a slow algorithm, so that the driver can keep it up. What was refused has left nothing: as
+ * many tokens are issued as are answered with.
+ */
 export async function overload({ world, port, full, serve }: Setting) {
   const at = port + 20
   const file = world.configuration('overload', at, 'limits: { concurrent_exchanges: 64 }\n')
@@ -95,22 +114,20 @@ export async function overload({ world, port, full, serve }: Setting) {
   const capacity = warm.answered / warm.seconds
   const many = await connections(at, 512)
   const seconds = full ? 4 : 2
-  const alive: number[] = []
-  let running = true
-  const watching = (async () => {
-    while (running) {
-      const sent = performance.now()
-      const { status } = await fetch(`http://127.0.0.1:${at}/livez`)
-      await (await fetch(`http://127.0.0.1:${at}/metrics`)).text()
-      if (status !== 200) throw new Error('/livez said no')
-      alive.push(performance.now() - sent)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  })()
   const requests = make(Math.ceil(capacity * 10 * seconds * 1.2), world.requests.mldsa)
+  const issued = () => metric(at, 'dragoman_exchanges_total', ['result="issued"'])
+  const before = await issued()
+  await metric(at, PAUSE)
+  const watching = await watched(at)
+  const worked = workOf()
+  const used = cpuOf(server.pid)
   const burst = await openLoop(many, requests, { seconds, rate: capacity * 10 })
-  running = false
-  await watching
+  const own = cpuOf(server.pid) - used
+  const foreign = Math.max(0, workOf() - worked - own) / burst.seconds
+  const alive = await watching.stop()
+  const pause = (await metric(at, PAUSE)) * 1000 - TICK
+  const halves = (await issued()) - before - burst.answered
+  if (halves !== 0) throw new Error(`${halves} tokens more were issued than were answered`)
   for (const socket of [...sockets, ...many]) socket.destroy()
   await server.stop()
   return {
@@ -121,7 +138,12 @@ export async function overload({ world, port, full, serve }: Setting) {
       acceptedP99: ms(quantile(burst.latencies, 0.99)),
       refusedP50: ms(quantile(burst.refusals, 0.5)),
       refusedP99: ms(quantile(burst.refusals, 0.99)),
-      aliveP99: ms(quantile(Float64Array.from(alive).sort(), 0.99)),
+      livezP99: ms(quantile(alive.livez, 0.99)),
+      metricsP99: ms(quantile(alive.metrics, 0.99)),
+      looked: alive.livez.length,
+      pause: ms(Math.max(0, pause)),
+      stalled: ms(burst.stalled),
+      foreign: ms(foreign),
     },
   }
 }

@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { issue } from '../src/cli/dev/alpha.ts'
 import { newKey, privatePem } from '../src/cli/dev/keys.ts'
@@ -9,16 +9,16 @@ import { buildCsr } from '../src/wire/csr.ts'
 import { pem } from '../src/wire/pem.ts'
 import { dns } from '../test/support/servers.ts'
 import { authority, leaf, uri, usages } from '../test/support/x509.ts'
+import { configurationText, EDGE, ISSUER, profiles, target } from './configuration.ts'
 import type { Shown } from './load.ts'
 
-const ISSUER = 'https://id.alpha.example'
-const EDGE = 'https://edge.alpha.example'
-const CA = 'https://ca.alpha.example'
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const BASIC = `Basic ${Buffer.from('demo:demo-secret').toString('base64')}`
 
-export const target = (name: string) => `https://${name}.beta.example`
+// What the gateway takes by default.
+const ITEMS = 100
+
 const b64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const now = () => Math.floor(Date.now() / 1000)
 const newEc = () => generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
@@ -29,8 +29,11 @@ function jwt(header: object, claims: object, key: KeyObject): string {
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
-/** Everything around the gateways of one run: keys, certificates, configurations, and requests that are ready to be sent. */
-export async function newBenchWorld(folder: string, port: number) {
+/**
+ * Everything around the gateways of one run: keys, certificates, configurations, and requests that are ready to be sent.
+ * `lifetime` is that of the tokens in them, in seconds.
+ */
+export async function newBenchWorld(folder: string, port: number, { lifetime = 3600 } = {}) {
   const self = `http://127.0.0.1:${port}`
   const [idp, client, holder] = [newEc(), newEc(), newEc()]
   const edge = newKey('ES256').signer
@@ -85,7 +88,7 @@ export async function newBenchWorld(folder: string, port: number) {
       aud: [self, target('a')],
       iat: time,
       nbf: time - 5,
-      exp: time + 3600,
+      exp: time + lifetime,
       jti: idOf(),
       scope: 'orders.read orders.write stock.read',
       email: `w${serial}@alpha.example`,
@@ -140,6 +143,14 @@ export async function newBenchWorld(folder: string, port: number) {
     subject_token_type: JWT,
     scope: 'orders.read',
   })
+  const batch = (to: string) => {
+    const items = Array.from({ length: ITEMS }, (_, at) => ({ id: `m${at}`, subject_token: subject() }))
+    const json = JSON.stringify({ subject_token_type: JWT, audience: target(to), scope: 'orders.read', items })
+    return Buffer.from(
+      `POST /token/batch HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${BASIC}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
+    )
+  }
   const dpopHeaders = () => [`Authorization: ${BASIC}`, `DPoP: ${dpop()}`]
 
   return {
@@ -186,7 +197,22 @@ export async function newBenchWorld(folder: string, port: number) {
           subject_token_type: 'urn:dragoman:token-type:cwt',
           audience: target('from-cwt'),
         }),
+      txn: () =>
+        plain('txn', {
+          requested_token_type: 'urn:ietf:params:oauth:token-type:txn_token',
+          request_details: '{"order_id":"o-771","amount":"18.40"}',
+          request_context: '{"req_ip":"192.0.2.44"}',
+        }),
+      batch: () => batch('a'),
+      /** Signed by somebody else. */
+      forged: () =>
+        post({
+          subject_token: jwt({ alg: 'ES256', kid: 'bench', typ: 'JWT' }, claims(), holder.privateKey),
+          subject_token_type: JWT,
+          audience: target('a'),
+        }),
       toX509: () => plain('x509', { csr }),
+      toX509Tls: () => plain('x509-tls'),
       toX509Key: () => post({ ...bound(), audience: target('x509-key') }, dpopHeaders()),
       fromX509: () =>
         post({
@@ -202,114 +228,3 @@ export async function newBenchWorld(folder: string, port: number) {
 }
 
 export type BenchWorld = Awaited<ReturnType<typeof newBenchWorld>>
-
-const configurationText = (
-  self: string,
-  port: number,
-  name: string,
-  more: string,
-  folder: string,
-  issuers: string,
-) => `issuer: ${self}
-listeners:
-  - { host: 127.0.0.1, port: ${port} }
-  - { host: 127.0.0.1, port: ${port + 1}, tls: { certificate: tls.pem, key: tls.key } }
-keys:
-  - { name: signing, algorithm: ES256, generate: true }
-  - { name: pq, algorithm: ML-DSA-65, generate: true }
-  - { name: ca, algorithm: ES256, generate: true, self_signed: { common_name: Beta CA } }
-clients:
-  - { client_id: demo, token_endpoint_auth_method: client_secret_basic, client_secret: demo-secret }
-  - { client_id: billing, token_endpoint_auth_method: private_key_jwt, jwks_file: client.json }
-  - client_id: mail
-    token_endpoint_auth_method: tls_client_auth
-    certificate_authorities: root.pem
-    tls_client_auth_san_uri: spiffe://alpha.example/ns/shop/sa/m0
-issuers:
-  - { issuer: ${ISSUER}, jwks_file: alpha.json, algorithms: [ES256], subjects: ['spiffe://alpha.example/*'] }
-  - { issuer: ${EDGE}, jwks_file: edge.json, algorithms: [ES256], subjects: ['spiffe://alpha.example/*'] }
-  - { issuer: ${CA}, certificates_file: root.pem, algorithms: [ES256], subjects: ['spiffe://alpha.example/*'] }
-${issuers}profiles: ${folder}
-audit: { file: ${name}.jsonl }
-${more}`
-
-/** One profile for each case, each with an expression that must be true. */
-function profiles(): ReadonlyMap<string, string> {
-  const profile = (
-    name: string,
-    accept: string,
-    { context = '', more = [], out }: { context?: string; more?: readonly string[]; out: string },
-  ) => `name: ${name}
-accept:
-  clients: [demo, billing, mail]
-  subject: { ${accept} }
-  targets: { allow: [${target(name)}] }
-stages:
-  - context: { conditions: ['subject.sub.startsWith("spiffe://alpha.example/") && client.id != ""']${context} }
-  - validity: { lifetime: 300 }
-${more.map((line) => `  - ${line}\n`).join('')}  - format: ${out}
-`
-  const once = `format: jwt, issuers: [${ISSUER}], single_use: true`
-  const claims = ', keep: [email, groups, given_name, family_name, locale, tenant]'
-  const at = '{ to: jwt, kind: at+jwt }\n  - crypto: { key: signing }'
-  const certificate = '{ to: x509, kind: client }\n  - crypto: { key: ca }'
-  return new Map([
-    ['a', profile('a', once, { context: claims, out: at })],
-    ['again', profile('again', `format: jwt, issuers: [${ISSUER}]`, { context: claims, out: at })],
-    ['cwt', profile('cwt', once, { context: claims, out: '{ to: cwt }\n  - crypto: { key: signing }' })],
-    [
-      'from-cwt',
-      profile('from-cwt', `format: cwt, issuers: [${EDGE}], single_use: true`, { context: claims, out: at }),
-    ],
-    [
-      'x509',
-      profile('x509', once, {
-        more: ['sender_constraint: { mode: bind, method: [pkcs10], require: true }'],
-        out: certificate,
-      }),
-    ],
-    ['x509-key', profile('x509-key', once, { more: ['sender_constraint: { require: true }'], out: certificate })],
-    [
-      'from-x509',
-      profile('from-x509', `format: x509, issuers: [${CA}], subject_from: san_uri, extended_key_usage: [client_auth]`, {
-        more: ['sender_constraint: { require: true }'],
-        out: at,
-      }),
-    ],
-    ['dpop', profile('dpop', once, { context: claims, more: ['sender_constraint: { require: true }'], out: at })],
-    ['pq', profile('pq', once, { context: claims, out: '{ to: jwt }\n  - crypto: { key: pq }' })],
-  ])
-}
-
-/** So many profiles beside those of the cases, and so many issuers in `more` of a configuration. */
-export function writeMany(folder: string, { profiles: count, issuers }: { profiles: number; issuers: number }): string {
-  const many = join(folder, 'many')
-  cpSync(join(folder, 'profiles'), many, { recursive: true })
-  for (let n = 0; n < count; n += 1) {
-    const text = `name: p${n}
-accept:
-  clients: [demo]
-  subject: { format: jwt, issuers: [https://i${n % issuers}.example] }
-  targets: { allow: [https://p${n}.example] }
-stages:
-  - format: { to: jwt }
-  - crypto: { key: signing }
-`
-    writeFileSync(join(many, `p${n}.yaml`), text)
-  }
-  return Array.from(
-    { length: issuers },
-    (_, n) => `  - { issuer: 'https://i${n}.example', jwks_file: alpha.json, subjects: ['*'] }\n`,
-  ).join('')
-}
-
-/** The package as it is published, so that what runs is what was built. */
-export function packageIn(folder: string): string {
-  const root = join(import.meta.dirname, '..')
-  const built = join(folder, 'package')
-  mkdirSync(built)
-  for (const part of ['dist', 'bin', 'profiles', 'package.json'])
-    cpSync(join(root, part), join(built, part), { recursive: true })
-  symlinkSync(join(root, 'node_modules'), join(built, 'node_modules'))
-  return join(built, 'bin', 'dragoman.mjs')
-}
