@@ -210,7 +210,7 @@ describe('inbound mail (b)', () => {
   })
 
   it('is nothing that another may start, nor from another type of token', async () => {
-    const token = await world.signs('purger', { sub: 'user/7733' })
+    const token = await world.signs('purger', { sub: 'job/user-purge' })
     const asked = { token, type: selfSigned, scope: 'mail.ingest', details: MAIL, context: { req_ip: '::1' } }
     await refused(world.ask('purger', asked), 'ERR_PROFILE_TRANSACTION', 'unauthorized_client', {
       transaction: 'inbound-mail',
