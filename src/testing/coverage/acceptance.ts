@@ -68,6 +68,8 @@ const CHECKS: readonly (readonly [keyof AcceptanceOptions, ErrorCode])[] = [
   ['kind', 'ERR_TOKEN_KIND'],
   ['audience', 'ERR_TOKEN_AUDIENCE'],
   ['max_age', 'ERR_TOKEN_TOO_OLD'],
+  ['max_lifetime', 'ERR_TOKEN_LIFETIME'],
+  ['for_client', 'ERR_TOKEN_CLIENT'],
   ['single_use', 'ERR_TOKEN_REPLAYED'],
   ['algorithms', 'ERR_TOKEN_ALGORITHM'],
   ['extended_key_usage', 'ERR_TOKEN_KIND'],
