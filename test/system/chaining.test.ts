@@ -123,7 +123,7 @@ describe('domain A', () => {
     expect(decodeProtectedHeader(grant.token).typ).toBe('oauth-id-jag+jwt')
     expect(decodeJwt(grant.token)).toMatchObject({
       ...{ iss: at('larkspur'), aud: at('meridian'), sub: 'mira@meridian.example', client_id: 'larkspur-desk' },
-      ...{ resource: 'https://calendar.meridian.example', scope: 'calendar.read', auth_time: 1_800_000_000 },
+      ...{ resource: 'https://calendar.meridian.example', scope: 'calendar.read', auth_time: 1_799_999_400 },
       ...{ iat: NOW, exp: NOW + 180, jti: expect.any(String) },
     })
   })

@@ -291,6 +291,28 @@ describe('a test of a profile that redeems grants', () => {
   })
 })
 
+describe('a test of a profile that asks how the user authenticated', () => {
+  const ASKS = GRANT.replace(
+    'for_client: client_id',
+    'for_client: client_id, authentication: { acr_values: [phr], max_age: 300 }',
+  )
+  const ASKED = GRANT_TEST.replace('client_id: guest }', 'client_id: guest, acr: phr, auth_time: 1799999900 }')
+
+  it('has twins of both, and counts the rule', async () => {
+    const result = await place.run(ASKS, ASKED)
+    clean(result)
+    expect(tried(result)).toEqual(expect.arrayContaining(['weak_authentication', 'old_authentication']))
+    expect(result.coverage?.missing).toEqual([])
+  })
+
+  it.each([
+    ['weak_authentication', 'acr_values: [phr], ', ''],
+    ['old_authentication', ', max_age: 300', ''],
+  ])('%s: fails when the profile no longer looks', async (name, from, to) => {
+    expect(await twinsAgainst(ASKS, ASKED, from, to)).toContain(name)
+  })
+})
+
 describe("a test of a profile that takes a client's word", () => {
   it('says it without a signature, and has no twins of one', async () => {
     const result = await place.run(UNSIGNED, UNSIGNED_TEST)

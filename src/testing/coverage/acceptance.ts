@@ -70,6 +70,7 @@ const CHECKS: readonly (readonly [keyof AcceptanceOptions, ErrorCode])[] = [
   ['max_age', 'ERR_TOKEN_TOO_OLD'],
   ['max_lifetime', 'ERR_TOKEN_LIFETIME'],
   ['for_client', 'ERR_TOKEN_CLIENT'],
+  ['authentication', 'ERR_TOKEN_AUTHENTICATION'],
   ['single_use', 'ERR_TOKEN_REPLAYED'],
   ['algorithms', 'ERR_TOKEN_ALGORITHM'],
   ['extended_key_usage', 'ERR_TOKEN_KIND'],

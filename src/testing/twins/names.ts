@@ -37,6 +37,14 @@ export const twinTable = {
   expired: { says: 'the token has expired', codes: ['ERR_TOKEN_EXPIRED'] },
   not_yet_valid: { says: 'the token is not valid yet', codes: ['ERR_TOKEN_NOT_YET_VALID'] },
   too_old: { says: 'the token is older than `max_age`', codes: ['ERR_TOKEN_TOO_OLD'] },
+  weak_authentication: {
+    says: 'the user authenticated in another way than `authentication` asks for',
+    codes: ['ERR_TOKEN_AUTHENTICATION'],
+  },
+  old_authentication: {
+    says: 'the user authenticated longer ago than `authentication` allows',
+    codes: ['ERR_TOKEN_AUTHENTICATION'],
+  },
   too_long: { says: 'the token lives longer than `max_lifetime`', codes: ['ERR_TOKEN_LIFETIME'] },
   wrong_audience: { says: 'the token is for somebody else', codes: ['ERR_TOKEN_AUDIENCE'] },
   other_tenant: {

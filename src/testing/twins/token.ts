@@ -32,6 +32,14 @@ export const tokenTwins: readonly Maker[] = [
     const age = maxAge + clockSkew + 1
     return { issued: -age, lifetime: age + usualLifetime(accepts) }
   }),
+  each('weak_authentication', ({ accepts: { authentication }, token }) => {
+    if (authentication?.acrValues === undefined) return 'the profile does not ask how its user authenticated'
+    return { claims: { ...token.claims, acr: `https://${STRANGER}/acr` } }
+  }),
+  each('old_authentication', ({ accepts: { authentication, clockSkew }, token }, { test: { clock } }) => {
+    if (authentication?.maxAge === undefined) return 'the profile does not ask when its user authenticated'
+    return { claims: { ...token.claims, auth_time: clock - authentication.maxAge - clockSkew - 1 } }
+  }),
   each('too_long', ({ accepts: { maxLifetime, clockSkew } }) => {
     if (maxLifetime === undefined) return 'the profile sets no max_lifetime'
     return { issued: 0, lifetime: maxLifetime + clockSkew + 1 }
