@@ -101,6 +101,7 @@ describe('a grant by a good key', () => {
     ['for another client', { client_id: 'larkspur-desk' }, 'ERR_TOKEN_CLIENT'],
     ['with a history that is not believed', { act: { sub: 'x' } }, 'ERR_TOKEN_ACT'],
     ['with a path that is not believed', { trust_path: ['https://x.example'] }, 'ERR_TOKEN_PATH'],
+    ['about somebody who has an account here (IC-07)', { sub: 'mira@meridian.example' }, 'ERR_PROFILE_CONDITION'],
     ['bound to what nobody understands', { cnf: { kid: 'x' } }, 'ERR_TOKEN_CONFIRMATION'],
   ])('is refused %s', async (_, over, code) => {
     const told = await redeem({ ...good(), ...over })
@@ -118,6 +119,21 @@ describe('a grant by a good key', () => {
     const jag = { ...good(), aud, client_id: 'larkspur-desk' }
     const told = await domains.redeem('meridian', 'larkspur-desk', await signed(jag, 'oauth-id-jag+jwt'))
     expect(told.record).toMatchObject({ code: 'ERR_TOKEN_AUDIENCE', error: 'invalid_grant' })
+  })
+
+  it('speaks of those alone whom its issuer may speak for (IJ-33)', async () => {
+    const jag = (sub: string) => ({
+      ...good(),
+      sub,
+      client_id: 'larkspur-desk',
+      resource: 'https://calendar.meridian.example',
+    })
+    const told = async (sub: string) =>
+      domains.redeem('meridian', 'larkspur-desk', await signed(jag(sub), 'oauth-id-jag+jwt'))
+    expect(await told('mira@meridian.example')).toHaveProperty('status', 200)
+    for (const sub of ['admin@meridian.example', 'Mira@meridian.example', 'mira@meridian.example ', 'pw_x']) {
+      expect((await told(sub)).record).toMatchObject({ code: 'ERR_PROFILE_CONDITION', error: 'invalid_grant' })
+    }
   })
 
   it('is taken once by its name, however it is signed again', async () => {

@@ -137,6 +137,38 @@ describe('domain A', () => {
   })
 })
 
+describe('an ID-JAG', () => {
+  it('IJ-02: is for the issuer identifier of B, by whatever name B was asked for', async () => {
+    const alias = 'urn:example:partner:meridian'
+    const named = await newDomains((folder) =>
+      rewrite(
+        join(folder, 'larkspur'),
+        'id-jag.yaml',
+        `allow: [${at('meridian')}]`,
+        `allow: [{ request: '${alias}', audience: '${at('meridian')}' }]`,
+      ),
+    )
+    try {
+      expect(decodeJwt((await idJagOf(named, { audience: alias })).token).aud).toBe(at('meridian'))
+      refusedAs(await idJagOf(named), 'ERR_PROFILE_TARGET', 'invalid_target')
+    } finally {
+      await named.close()
+    }
+  })
+
+  it('IJ-08: is about one person: an actor token that no profile has a use for is refused', async () => {
+    const actor = { actor_token: domains.file('id.jwt'), actor_token_type: tokenTypes.idToken }
+    refusedAs(await idJagOf(domains, actor), 'ERR_PROFILE_ACTOR_REFUSED', 'invalid_request')
+  })
+
+  it('IJ-20, EX-12: is not made of a sign-in that is too long ago, and the client hears what would do', async () => {
+    const told = await idJagOf(domains, { subject_token: domains.file('old-id.jwt') })
+    refusedAs(told, 'ERR_TOKEN_AUTHENTICATION', 'insufficient_user_authentication')
+    expect([told.status, told.body['max_age']]).toEqual([400, 43_200])
+    expect(told.body).not.toHaveProperty('acr_values')
+  })
+})
+
 describe('domain B', () => {
   it('IC-06, AG-14: redeems a grant for a token of its own that lives no longer', async () => {
     const redeemed = await redeem(domains, (await grantOf(domains)).token)
