@@ -232,7 +232,12 @@ describe('what an endpoint for proxies hands back', () => {
 describe('a user who has to authenticate again', () => {
   it('is sent to: 401, with what would do (RFC 9470 section 3)', async () => {
     await open(undefined, (folder) =>
-      rewrite(folder, 'edge.yaml', 'format: jwt', 'format: jwt\n    authentication: { acr_values: [phr], max_age: 300 }'),
+      rewrite(
+        folder,
+        'edge.yaml',
+        'format: jwt',
+        'format: jwt\n    authentication: { acr_values: [phr], max_age: 300 }',
+      ),
     )
     const answer = await edge.ask(bearer())
     expect(answer).toMatchObject(refused(401, 'ERR_TOKEN_AUTHENTICATION'))

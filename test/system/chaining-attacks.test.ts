@@ -101,7 +101,6 @@ describe('a grant by a good key', () => {
     ['for another client', { client_id: 'larkspur-desk' }, 'ERR_TOKEN_CLIENT'],
     ['with a history that is not believed', { act: { sub: 'x' } }, 'ERR_TOKEN_ACT'],
     ['with a path that is not believed', { trust_path: ['https://x.example'] }, 'ERR_TOKEN_PATH'],
-    ['about somebody who has an account here (IC-07)', { sub: 'mira@meridian.example' }, 'ERR_PROFILE_CONDITION'],
     ['bound to what nobody understands', { cnf: { kid: 'x' } }, 'ERR_TOKEN_CONFIRMATION'],
   ])('is refused %s', async (_, over, code) => {
     const told = await redeem({ ...good(), ...over })
@@ -119,6 +118,13 @@ describe('a grant by a good key', () => {
     const jag = { ...good(), aud, client_id: 'larkspur-desk' }
     const told = await domains.redeem('meridian', 'larkspur-desk', await signed(jag, 'oauth-id-jag+jwt'))
     expect(told.record).toMatchObject({ code: 'ERR_TOKEN_AUDIENCE', error: 'invalid_grant' })
+  })
+
+  it('names a guest, and nobody who has an account here', async () => {
+    for (const sub of ['mira@meridian.example', '../staff/1', 'https://meridian.example/staff/1']) {
+      const { token } = await redeem({ ...good(), sub })
+      expect(decodeJwt(token).sub).toMatch(/^https:\/\/meridian\.example\/guests\/[^/]+$/)
+    }
   })
 
   it('speaks of those alone whom its issuer may speak for (IJ-33)', async () => {

@@ -183,7 +183,10 @@ describe.skipIf(nginx === undefined)(`behind nginx${nginx ? '' : ` (${NO_NGINX})
       body: 'x'.repeat(100_000),
     })
     expect(answer.status).toBe(200)
-    expect(claimsOf(edge.calls[0]?.headers['txn-token'])).toMatchObject({ tctx: { order_id: '17' }, scope: 'orders.read orders.write' })
+    expect(claimsOf(edge.calls[0]?.headers['txn-token'])).toMatchObject({
+      tctx: { order_id: '17' },
+      scope: 'orders.read orders.write',
+    })
   })
 
   it('when the gateway is down, nothing passes', async () => {
