@@ -34,8 +34,8 @@ describe('the catalogue', () => {
     expect(cure).toMatch(/\.$/)
   })
 
-  it('answers a refused token with invalid_request, never invalid_grant (TE-31)', () => {
-    // But for one that is good, and whose user has to authenticate again (EX-12).
+  it('answers a refused token with invalid_request, never invalid_grant (TE-31, EX-12)', () => {
+    // But for one that is good, and whose user has to authenticate again.
     for (const [code, { error, status }] of all.filter(([code]) => /^ERR_TOKEN_(?!AUTHENTICATION)/.test(code))) {
       expect([code, error, status]).toEqual([code, 'invalid_request', 400])
     }

@@ -37,7 +37,7 @@ describe('what a client hears of a token that is refused', () => {
   it('EX-01, EX-02, AG-09: is invalid_request in an exchange and invalid_grant for a grant', () => {
     for (const code of Object.keys(errors) as ErrorCode[]) {
       const { error } = errors[code]
-      // EX-12: a user who has to sign in again is one error wherever the token is presented.
+      // A user who has to sign in again is one error wherever the token is presented.
       const ofToken = /^ERR_(?:TOKEN(?!_AUTHENTICATION)|TRUST_(?:ISSUER|KEY|PATH))/.test(code)
       expect(errorHeard(code, tokenExchange), code).toBe(error)
       if (ofToken) expect(errorHeard(code, jwtBearer), code).toBe('invalid_grant')

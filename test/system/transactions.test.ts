@@ -121,10 +121,10 @@ describe('an access token at the edge (a)', () => {
     await refused(order({ requested_token_type: accessToken }), 'ERR_PROFILE_REQUESTED_TYPE', 'invalid_request')
   })
 
-  it('is not taken as a refresh token, nor from who has no row (TT-06, TT-07, TT-33)', async () => {
+  it('is not taken as a refresh token, nor from who has no row (TT-05, TT-06, TT-07, TT-33)', async () => {
     const refresh = 'urn:ietf:params:oauth:token-type:refresh_token'
     await refused(order({ type: refresh }), 'ERR_REQUEST_TOKEN_TYPE', 'invalid_request')
-    // TT-05: a type is a URI.
+    // A type is a URI.
     await refused(order({ type: 'access_token' }), 'ERR_REQUEST_TOKEN_TYPE', 'invalid_request')
     const asked = { token: world.file('mira.at'), type: accessToken, scope: 'order.pay', details: ORDER }
     await refused(world.ask('mail-scan', asked), 'ERR_PROFILE_NONE', 'unauthorized_client')
