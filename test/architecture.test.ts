@@ -153,6 +153,18 @@ describe('architecture', () => {
     expect([...loaded].filter((file) => file.startsWith('codecs/x509'))).toEqual([])
   })
 
+  it('has no code for one scenario: they are configurations, and what makes samples for them', () => {
+    const names = readdirSync(join(root, '../profiles/scenarios'))
+    const told = files.filter(
+      (file) =>
+        !file.startsWith('cli/dev/') &&
+        (/\bscenarios?\b/.test(readFileSync(join(root, file), 'utf8')) || names.some((name) => file.includes(name))),
+    )
+    expect(told).toEqual([])
+    const shipped = readdirSync(join(root, '../profiles/scenarios'), { recursive: true, encoding: 'utf8' })
+    expect(shipped.filter((file) => /\.(?!ya?ml$|json$|test\.ya?ml$)\w+$/.test(file))).toEqual([])
+  })
+
   it('makes Verified values in exchange/ alone', () => {
     const makers = files.filter((file) =>
       /\bas Verified\b|\bas unknown as Verified\b/.test(readFileSync(join(root, file), 'utf8')),

@@ -90,6 +90,7 @@ const SOURCES = [
 ]
 
 function sourceOf(entry: IssuerEntry): string {
+  if (entry.unsigned === true) return 'believed without a signature'
   return SOURCES.flatMap((name) => {
     const value = entry[name]
     if (value === undefined) return []

@@ -2,7 +2,7 @@ import { algorithmNamed, algorithmNames } from './algorithms.ts'
 import type { KindRules } from './codec.ts'
 import { DragomanError } from './errors.ts'
 import type { GrantRules } from './grant.ts'
-import type { TokenAcceptance } from './profile.ts'
+import type { TokenAcceptance, UserAuthentication } from './profile.ts'
 import type { TokenType } from './token.ts'
 import { TAKEN_BY_NAME, tokenTypes } from './types.ts'
 
@@ -29,6 +29,7 @@ export interface AcceptanceOptions {
   readonly clock_skew?: number
   readonly max_age?: number
   readonly max_lifetime?: number
+  readonly authentication?: { readonly acr_values?: readonly string[]; readonly max_age?: number }
   readonly for_client?: string
   readonly limited_by?: string
   readonly require?: readonly string[]
@@ -110,6 +111,7 @@ export function tokenAcceptance(
     clockSkew: options.clock_skew ?? defaults.clockSkew,
     maxAge: options.max_age ?? (own ? SELF_SIGNED_MAX_AGE : undefined),
     maxLifetime: options.max_lifetime ?? grant.maxLifetime ?? (own ? SELF_SIGNED_MAX_LIFETIME : undefined),
+    ...(options.authentication && { authentication: authenticationOf(options.authentication) }),
     forClient,
     limitedBy: options.limited_by ?? kind.limit,
     require: options.require ?? [],
@@ -125,6 +127,11 @@ export function tokenAcceptance(
     }),
   }
 }
+
+const authenticationOf = ({
+  acr_values: acrValues,
+  max_age: maxAge,
+}: NonNullable<AcceptanceOptions['authentication']>): UserAuthentication => ({ acrValues, maxAge })
 
 /** A type with rules of its own stands alone, so that no other way of presenting the token goes past them. */
 function assertAlone(options: AcceptanceOptions, types: readonly TokenType[], path: string): void {
@@ -235,6 +242,24 @@ export const acceptanceSchema = {
       minimum: 1,
       description:
         'Seconds ahead that its expiry may be. Default: no limit; 3600 for an assertion of the `jwt-bearer` grant, 300 for `self_signed`.',
+    },
+    authentication: {
+      type: 'object',
+      additionalProperties: false,
+      minProperties: 1,
+      description:
+        'How its user must have authenticated. Otherwise the client hears `insufficient_user_authentication`, with what would do (RFC 9470). Default: in whatever way.',
+      properties: {
+        acr_values: {
+          ...names('One of these must be its `acr`.'),
+          items: { type: 'string', pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$' },
+        },
+        max_age: {
+          type: 'integer',
+          minimum: 1,
+          description: 'Seconds since its `auth_time` after which the user has to authenticate again.',
+        },
+      },
     },
     for_client: {
       type: 'string',

@@ -488,6 +488,13 @@ export const errors = {
     'Its expiry is further ahead than the profile accepts.',
     'Get a token with a shorter life, or raise `max_lifetime`.',
   ),
+  ERR_TOKEN_AUTHENTICATION: reason(
+    'insufficient_user_authentication',
+    400,
+    'the user has to authenticate again, or in a stronger way',
+    'The token is good, but says that its user authenticated too long ago, or in another way than the profile asks for (RFC 9470), or does not say how.',
+    'Have the user authenticate with the `acr_values` and `max_age` of the answer, or see `authentication` of `accept.subject`.',
+  ),
   ERR_TOKEN_CLIENT: badToken(
     'the token is for another client',
     'The claim that names the client which may present it is absent or names another.',

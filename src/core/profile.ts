@@ -20,6 +20,8 @@ export interface TokenAcceptance {
   readonly maxAge: number | undefined
   /** Seconds ahead that `exp` may be; `undefined`: any. */
   readonly maxLifetime: number | undefined
+  /** How the user must have authenticated; absent: in whatever way. */
+  readonly authentication?: UserAuthentication | undefined
   /** The claim that names the client which may present it; `undefined`: any client that the profile names. */
   readonly forClient: string | undefined
   /** The claim that names the targets it may be used for; `undefined`: none does. */
@@ -36,6 +38,14 @@ export interface TokenAcceptance {
   readonly extendedKeyUsage: readonly string[] | undefined
   /** Lowest acceptable signature algorithms; `undefined`: what the issuer is trusted with. */
   readonly algorithms: readonly string[] | undefined
+}
+
+/** How the user behind a token must have authenticated (RFC 9470). */
+export interface UserAuthentication {
+  /** One of these must be its `acr`; `undefined`: any, or none. */
+  readonly acrValues: readonly string[] | undefined
+  /** Seconds since its `auth_time`; `undefined`: any. */
+  readonly maxAge: number | undefined
 }
 
 /** Who may use a profile, with what. */

@@ -39,9 +39,9 @@ export type VerifyServices = Pick<Services, 'issuer' | 'codecs' | 'trust' | 'ver
  *
  * Checks, for every format alike: the declared type and that the issuer is one the profile accepts, both exactly; the
  * signature and the format's own rules against that issuer's anchor; `exp`, `nbf`, `iat`, age and lifetime; audience; kind; the
- * client it was made for; required claims; that the issuer may speak of this subject, and of its history; and, where the
- * token is bound to a key, a proof by that key in this request. Does NOT check that it is presented for the first time:
- * {@link assertFirstUse} does, last.
+ * client it was made for; required claims; that the issuer may speak of this subject, and of its history; where the token is
+ * bound to a key, a proof by that key in this request; and how its user authenticated. Does NOT check that it is presented
+ * for the first time: {@link assertFirstUse} does, last.
  *
  * @throws {@link DragomanError} with an `ERR_TOKEN_`, `ERR_TRUST_` or `ERR_PROOF_` code
  * @see [RFC 8693 §2.1](https://www.rfc-editor.org/rfc/rfc8693.html#section-2.1)
@@ -67,6 +67,8 @@ export async function verifyToken(
   assertClaims(token, acceptance)
   assertSubject(token, issuer)
   assertConfirmed(token, acceptance, circumstances)
+  // Last: who hears that a user has to authenticate again need not look for anything else that is wrong.
+  assertAuthenticated(token, acceptance, circumstances.now)
   return asVerified(token)
 }
 
@@ -281,6 +283,24 @@ function assertClaims(token: Token, { require }: TokenAcceptance): void {
       throw new DragomanError('ERR_PROFILE_REQUIRED', { detail: { claim: name } })
     }
   }
+}
+
+/** RFC 9470 §6: `acr` is one of those that are asked for, and `auth_time` not too long ago. What it does not say, it is not. */
+function assertAuthenticated({ claims }: Token, { authentication, clockSkew }: TokenAcceptance, now: number): void {
+  if (authentication === undefined) return
+  const { acrValues, maxAge } = authentication
+  const { acr, auth_time: at } = claims
+  const weak = acrValues !== undefined && !(typeof acr === 'string' && acrValues.includes(acr))
+  const age = typeof at === 'number' ? now - at : Number.NaN
+  const old = maxAge !== undefined && !(age <= maxAge + clockSkew && age >= -clockSkew)
+  if (!weak && !old) return
+  throw new DragomanError('ERR_TOKEN_AUTHENTICATION', {
+    detail: {
+      claim: weak ? 'acr' : 'auth_time',
+      ...(acrValues && { acr_values: acrValues }),
+      ...(maxAge !== undefined && { max_age: maxAge }),
+    },
+  })
 }
 
 function assertSubject({ claims, provenance }: Token, issuer: TrustedIssuer): void {

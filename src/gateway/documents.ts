@@ -56,6 +56,8 @@ export function metadata(tenant: GatewayTenant): string {
       'identity_chaining_requested_token_types_supported',
       unique(profiles.all.filter(({ writer }) => writer.grant).map(({ writer }) => writer.tokenType)),
     ],
+    // draft-mcguinness-oauth-token-exchange-cnf: what is bound is told to be.
+    ['token_exchange_cnf_response_supported', true],
     ['token_endpoint_auth_methods_supported', open ? [...methods, 'none'] : methods],
     [
       'token_endpoint_auth_signing_alg_values_supported',

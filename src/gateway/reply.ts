@@ -52,7 +52,8 @@ export function issuedMembers(result: ExchangeResult): object {
  * What a client is told of a failure: a function of its code and the grant alone (RFC 6749 §5.2, 7523 §3.1), so that nothing of a token, a key or
  * another party's answer can get into it. Anything without a code is `server_error`.
  *
- * The one addition: an authenticated client that asked for a token type hears which there are (from the configuration).
+ * Two additions, both from the configuration: an authenticated client that asked for a token type hears which there are;
+ * and one whose user has to authenticate again, how (RFC 9470 §3, here as members of the answer).
  */
 export function failure(error: unknown, context: AnswerContext): Answer {
   const { status, retryAfter, members } = refusedMembers(error, context.authenticated, context.grant)
@@ -79,7 +80,21 @@ export function refusedMembers(error: unknown, authenticated: boolean, grant?: A
   return {
     status,
     retryAfter: TEMPORARY.has(status) ? Math.ceil(known?.retryAfter ?? RETRY_AFTER) : undefined,
-    members: { error: errorHeard(code, grant), error_description: printable(available ?? description) },
+    members: {
+      error: errorHeard(code, grant),
+      error_description: printable(available ?? description),
+      ...stepUp(error),
+    },
+  }
+}
+
+/** What a user would have to authenticate with; nothing of any other failure. */
+export function stepUp(error: unknown): { readonly acr_values?: string; readonly max_age?: number } {
+  if (!(error instanceof DragomanError) || error.code !== 'ERR_TOKEN_AUTHENTICATION') return {}
+  const { acr_values: values, max_age: age } = error.detail
+  return {
+    ...(Array.isArray(values) && { acr_values: printable(values.join(' ')) }),
+    ...(typeof age === 'number' && { max_age: age }),
   }
 }
 

@@ -1,5 +1,5 @@
 import { DragomanError, type ErrorCode, errors } from '../core/errors.ts'
-import { type Answer, printable, RETRY_AFTER } from './reply.ts'
+import { type Answer, printable, RETRY_AFTER, stepUp } from './reply.ts'
 
 /** What a refusal to a proxy depends on beside what happened. */
 export interface VerdictContext {
@@ -29,7 +29,8 @@ export function refusal(error: unknown, context: VerdictContext): Answer {
   const status = statusOf(code)
   const name = nameOf(code, status)
   const description = printable(status === 503 ? 'it cannot be decided at the moment' : errors[code].description)
-  const challenge = challengeOf(code, status, name, description, context)
+  const again = stepUp(error)
+  const challenge = challengeOf(code, status, name, description, context, again)
   return {
     status,
     headers: {
@@ -40,7 +41,7 @@ export function refusal(error: unknown, context: VerdictContext): Answer {
       ...(status === 503 && { 'retry-after': String(Math.ceil(known?.retryAfter ?? RETRY_AFTER)) }),
       ...(context.nonce !== undefined && { 'dpop-nonce': context.nonce }),
     },
-    body: JSON.stringify({ error: name, error_description: description }),
+    body: JSON.stringify({ error: name, error_description: description, ...again }),
   }
 }
 
@@ -52,10 +53,11 @@ function statusOf(code: ErrorCode): 401 | 403 | 503 {
   return 401
 }
 
-/** RFC 6750 §3.1, RFC 9449 §7.1; the last two are of RFC 6749. */
+/** RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3; the last two are of RFC 6749. */
 function nameOf(code: ErrorCode, status: 401 | 403 | 503): string {
   if (status === 503) return 'temporarily_unavailable'
   if (code === 'ERR_PROFILE_SCOPE') return 'insufficient_scope'
+  if (code === 'ERR_TOKEN_AUTHENTICATION') return errors[code].error
   if (status === 403) return 'access_denied'
   if (code === 'ERR_REQUEST_MISSING' || code === 'ERR_REQUEST_REPEATED') return 'invalid_request'
   return code.startsWith('ERR_PROOF_') ? proofError(code) : 'invalid_token'
@@ -73,6 +75,7 @@ function challengeOf(
   error: string,
   description: string,
   { realm, dpop, algorithms, scope }: VerdictContext,
+  again: ReturnType<typeof stepUp>,
 ): string | undefined {
   if (status === 503 || (status === 403 && error !== 'insufficient_scope')) return undefined
   const algs = `algs="${algorithms.join(' ')}"`
@@ -85,6 +88,7 @@ function challengeOf(
     `error="${error}"`,
     `error_description="${description}"`,
     ...(error === 'insufficient_scope' && scope ? [`scope="${scope.join(' ')}"`] : []),
+    ...Object.entries(again).map(([parameter, value]) => `${parameter}="${value}"`),
     ...(dpop ? [algs] : []),
   ]
   return `${dpop ? 'DPoP' : 'Bearer'} ${parts.join(', ')}`

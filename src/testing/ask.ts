@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Services, TokenRequest } from '../core/exchange.ts'
-import { TOKEN_EXCHANGE } from '../core/types.ts'
+import type { TokenAcceptance } from '../core/profile.ts'
+import { OF_THE_CLIENT } from '../core/types.ts'
+import { isMap, type ValueMap } from '../core/value.ts'
 import { credentialsOf } from './credentials.ts'
 import type { CaseDocument, ProofName, TokenDocument } from './document.ts'
 import { csrFor, dpopProof } from './proofs.ts'
 import type { Stand } from './stand.ts'
-import { type Made, makeToken, scopesOf, textsOf, whole } from './tokens.ts'
+import { type Made, makeToken, neutral, scopesOf, textsOf, whole } from './tokens.ts'
 
 /** A request as a case has it, nothing of it left to be looked up; negative twins change one thing in it. */
 export interface Ask {
@@ -17,9 +19,14 @@ export interface Ask {
   readonly resource: readonly string[]
   readonly scope: readonly string[] | undefined
   readonly requestedTokenType: string | undefined
+  readonly details: Members | undefined
+  readonly context: Members | undefined
   /** `undefined`: those that the tokens need. */
   readonly proofs: readonly AskedProof[] | undefined
 }
+
+/** What a client tells, by member. */
+export type Members = { readonly [member: string]: unknown }
 
 export interface AskedProof {
   readonly method: ProofName
@@ -33,19 +40,28 @@ export function askOf({ request }: CaseDocument, { profile, test }: Stand): Ask 
   const { clients, targets } = profile.accepts
   const [target] = targets.allowed.keys()
   const { client = clients[0] ?? false, actor, audience, resource, scope, proofs } = request
+  const type = request.requested_token_type ?? (profile.transactions && profile.writer.tokenType)
   const asked = audience ?? (resource === undefined && targets.fallback.length === 0 ? (target ?? []) : [])
   return {
     client: client === false ? undefined : client,
-    subject: whole(request.subject ?? {}, tokens),
+    subject: saidBy(client, whole(request.subject ?? {}, tokens), profile.accepts.subject),
     actor: actor === undefined ? undefined : whole(actor, tokens),
     audience: textsOf(asked),
     resource: resource === undefined ? [] : textsOf(resource),
     scope: scope === undefined ? undefined : scopesOf(scope),
-    requestedTokenType: request.requested_token_type,
+    requestedTokenType: type,
+    details: request.request_details,
+    context: request.request_context,
     proofs: proofs?.map((proof) =>
       typeof proof === 'string' ? { method: proof, key: undefined } : { method: proof.method, key: proof.key },
     ),
   }
+}
+
+/** What a client says by itself is of that client, unless the test says of whom. */
+function saidBy(client: string | false, token: TokenDocument, { types }: TokenAcceptance): TokenDocument {
+  const own = types.some((type) => OF_THE_CLIENT.has(type))
+  return own && client !== false && token.issuer === undefined ? { ...token, issuer: client } : token
 }
 
 /** The tokens of a request, made. */
@@ -80,7 +96,7 @@ const NEW_KEY = 'new key'
 export async function requestFor(
   ask: Ask,
   tokens: Tokens,
-  { parties, test, entry, workshop }: Stand,
+  { parties, test, entry, workshop, profile }: Stand,
   services: Services,
 ): Promise<TokenRequest> {
   const { subject, actor } = tokens
@@ -92,7 +108,7 @@ export async function requestFor(
   const credentials = await credentialsOf(ask.client, { parties, entry, now: test.clock, workshop, services })
   return {
     id: randomUUID(),
-    grant_type: TOKEN_EXCHANGE,
+    grant_type: profile.accepts.grant,
     subject_token: subject.raw,
     subject_token_type: subject.type,
     actor_token: actor?.raw,
@@ -101,6 +117,8 @@ export async function requestFor(
     audience: ask.audience,
     resource: ask.resource,
     scope: ask.scope,
+    request_details: toldIn(ask.details),
+    request_context: toldIn(ask.context),
     csr: pkcs10 === undefined ? undefined : csrFor(parties.holder(pkcs10)),
     client_id: undefined,
     client_secret: undefined,
@@ -111,6 +129,11 @@ export async function requestFor(
     dpop: dpop === undefined ? [] : [dpopProof(parties.holder(dpop), { url: services.tokenEndpoint, now: test.clock })],
     certificates: shown ?? credentials.certificates,
   }
+}
+
+function toldIn(members: Members | undefined): ValueMap | undefined {
+  const value = members === undefined ? undefined : neutral(members)
+  return isMap(value) ? value : undefined
 }
 
 /** The certificate that somebody presents as a token is the one of the handshake too. */

@@ -1,3 +1,4 @@
+import { TRANSACTION_TOKEN } from '../core/acceptance.ts'
 import { DragomanError } from '../core/errors.ts'
 import { claimOf, type Token } from '../core/token.ts'
 import { isBytes, isList, isMap, map, sameValue, type Value } from '../core/value.ts'
@@ -97,6 +98,11 @@ function tokenDifferences(wanted: IssuedDocument, issue: Issue, token: Token, st
     ),
     ...when(wanted.act, (act) => differs('act', act, claims['act'])),
     ...when(wanted.only, () => more(wanted, token)),
+    ...when(wanted.present, (names) =>
+      names
+        .filter((name) => valueIn(token, name) === undefined)
+        .map((name) => ({ what: name, expected: 'present', actual: ABSENT })),
+    ),
     ...when(wanted.absent, (names) =>
       names
         .filter((name) => valueIn(token, name) !== undefined)
@@ -110,11 +116,13 @@ function tokenDifferences(wanted: IssuedDocument, issue: Issue, token: Token, st
   ]
 }
 
-/** What every token of a kind has: the codec's own, and no claim of anybody's. */
-const OF_THE_KIND: ReadonlySet<string> = new Set(['x509', 'client_id'])
+/** What every token has, and of a transaction token its identifier: another one each time, and no claim of anybody's. */
+const OF_ALL: readonly string[] = ['x509', 'client_id']
+const OF_TRANSACTIONS: readonly string[] = [...OF_ALL, 'txn']
 
-function more({ claims = {}, act }: IssuedDocument, token: Token): readonly Difference[] {
-  const allowed = new Set([...Object.keys(claims), ...OF_THE_KIND, ...(act === undefined ? [] : ['act'])])
+function more({ claims = {}, present = [], act }: IssuedDocument, token: Token): readonly Difference[] {
+  const own = token.provenance.kind === TRANSACTION_TOKEN ? OF_TRANSACTIONS : OF_ALL
+  const allowed = new Set([...Object.keys(claims), ...present, ...own, ...(act === undefined ? [] : ['act'])])
   return Object.entries(token.claims)
     .filter(([name]) => !allowed.has(name))
     .map(([name, value]) => ({ what: `claims.${name}`, expected: ABSENT, actual: shown(value) }))

@@ -35,6 +35,7 @@ export function madeEntry(profile: ProfileDocument, file: string, setup: SetupDo
   const known = new Set([...issuers.map((one) => one.issuer), 'self', issuer])
   const named = namesUnder(profile, 'issuers').filter((name) => !known.has(name))
   const ids = new Set(clients.map(({ client_id: id }) => id))
+  const source = profile.accept.subject.danger_unsigned === true ? { unsigned: true as const } : ANY_SOURCE
   return {
     name: 'default',
     issuer,
@@ -46,13 +47,13 @@ export function madeEntry(profile: ProfileDocument, file: string, setup: SetupDo
         ...client,
         token_endpoint_auth_method: client.token_endpoint_auth_method ?? BASIC,
       })),
-      ...(profile.accept.clients ?? [])
+      ...namesUnder(profile, 'clients')
         .filter((id) => !ids.has(id))
         .map((id) => ({ client_id: id, token_endpoint_auth_method: BASIC })),
     ],
     issuers: [
-      ...issuers.map((one) => ({ ...one, subjects: one.subjects ?? ['*'], ...ANY_SOURCE })),
-      ...named.map((name) => ({ issuer: name, subjects: ['*'], ...ANY_SOURCE })),
+      ...issuers.map((one) => ({ ...one, subjects: one.subjects ?? ['*'], ...source })),
+      ...named.map((name) => ({ issuer: name, subjects: ['*'], ...source })),
     ],
     profiles: [file],
   }
@@ -186,6 +187,7 @@ async function testedIssuer(entry: IssuerEntry, parties: Parties): Promise<Issue
     ...(trust_domain !== undefined && { trust_domain }),
     ...(algorithms !== undefined && { algorithms }),
     ...(history !== undefined && { history }),
+    ...(entry.unsigned !== undefined && { unsigned: entry.unsigned }),
     ...(keys && { jwks: parseJson(JSON.stringify(jwksOf(party.algorithms.map(party.signer)))) }),
     ...(certificates && { certificates: await certificatesOf([issuer], parties) }),
   }

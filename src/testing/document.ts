@@ -60,6 +60,9 @@ export interface RequestDocument {
   readonly resource?: string | readonly string[]
   readonly scope?: string | readonly string[]
   readonly requested_token_type?: string
+  readonly request_details?: { readonly [member: string]: unknown }
+  readonly request_context?: { readonly [member: string]: unknown }
+  readonly again?: true
   readonly proofs?: readonly (ProofName | { readonly method: ProofName; readonly key?: string })[]
 }
 
@@ -73,6 +76,7 @@ export interface IssuedDocument {
   readonly token_type?: string
   readonly claims?: { readonly [name: string]: unknown }
   readonly only?: true
+  readonly present?: readonly string[]
   readonly absent?: readonly string[]
   readonly audience?: string | readonly string[]
   readonly scope?: string | readonly string[]

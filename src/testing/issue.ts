@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Codec } from '../core/codec.ts'
+import type { Codec, Writer } from '../core/codec.ts'
 import type { Signer } from '../core/keys.ts'
 import type { Confirmation, Draft, Rendering, Validity } from '../core/token.ts'
 import { type Claims, map } from '../core/value.ts'
@@ -19,18 +19,6 @@ export interface Wanted {
 
 /** Issues one token with the codecs' own writers, without a profile: what any other issuer would do. */
 export async function issue(codecs: readonly Codec[], wanted: Wanted): Promise<string> {
-  const codec = codecs.find(({ format }) => format === wanted.format)
-  if (!codec) throw new TypeError(`no codec for ${wanted.format}`)
-  const rendering: Rendering = {
-    format: wanted.format,
-    kind: wanted.kind,
-    options: wanted.options ?? map(),
-    key: undefined,
-    algorithm: wanted.signer.algorithm.name,
-    header: map(),
-    kid: true,
-    tokenType: undefined,
-  }
   const draft: Draft = {
     claims: wanted.claims,
     validity: wanted.validity,
@@ -39,6 +27,32 @@ export async function issue(codecs: readonly Codec[], wanted: Wanted): Promise<s
     notes: [],
   }
   const { issuer, now, signer } = wanted
-  const layout = codec.prepare(rendering).lay(draft, { issuer, now, id: randomBytes(16), signer })
+  const layout = writerOf(codecs, wanted, signer.algorithm.name).lay(draft, {
+    issuer,
+    now,
+    id: randomBytes(16),
+    signer,
+  })
   return layout.finish(await signer.sign(layout.toBeSigned)).raw
+}
+
+/** What writes the tokens of a kind. */
+export function writerOf(
+  codecs: readonly Codec[],
+  { format, kind, options = map() }: Pick<Wanted, 'format' | 'kind' | 'options'>,
+  algorithm: string | undefined,
+): Writer {
+  const codec = codecs.find((one) => one.format === format)
+  if (!codec) throw new TypeError(`no codec for ${format}`)
+  const rendering: Rendering = {
+    format,
+    kind,
+    options,
+    key: undefined,
+    algorithm,
+    header: map(),
+    kid: true,
+    tokenType: undefined,
+  }
+  return codec.prepare(rendering)
 }

@@ -3,6 +3,7 @@ import type { AuditRecord } from '../core/audit.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
 import type { Token } from '../core/token.ts'
+import { tokenTypes } from '../core/types.ts'
 import { exchangeToken } from '../exchange/exchange.ts'
 import { memoryReplay } from '../stores/memory.ts'
 import type { Stand } from './stand.ts'
@@ -51,8 +52,9 @@ async function readBack(
   try {
     const codec = codecs.find(({ format }) => format === rendering.format)
     const self = trust.find(issuer)
-    // An access token of the gateway itself is read as the JWT that it is.
-    const unverified = codec?.parse({ raw, type, role: 'subject' })
+    // What nobody presents under its own type, an ID-JAG, is read as the JWT that it is.
+    const readable = codec?.tokenTypes.includes(type) ? type : tokenTypes.jwt
+    const unverified = codec?.parse({ raw, type: readable, role: 'subject' })
     if (unverified === undefined || self === undefined) throw new DragomanError('ERR_REQUEST_TOKEN_TYPE')
     const from = rendering.options['subject_as']
     return await unverified.verify(self, {

@@ -35,6 +35,7 @@ const OPTIONS: { readonly [code: string]: string } = {
   ERR_TOKEN_AUDIENCE: 'audience',
   ERR_TOKEN_TOO_OLD: 'max_age',
   ERR_TOKEN_ALGORITHM: 'algorithms',
+  ERR_TOKEN_AUTHENTICATION: 'authentication',
   ERR_TOKEN_KIND: 'kind',
   ERR_TRUST_ISSUER: 'issuers',
   ERR_PROFILE_REQUIRED: 'require',

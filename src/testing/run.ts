@@ -39,7 +39,9 @@ async function outcomeOf(one: CaseDocument, stand: Stand): Promise<Run> {
   const ask = askOf(one, stand)
   const services = freshServices(stand.services)
   try {
-    const request = await requestFor(ask, await tokensFor(ask, stand), stand, services)
+    const tokens = await tokensFor(ask, stand)
+    if (one.request.again) await exchanged(await requestFor(ask, tokens, stand, services), stand, services)
+    const request = await requestFor(ask, tokens, stand, services)
     const outcome = await exchanged(request, stand, services)
     const { issued, record } = outcome
     const given = one.expect.token !== undefined && issued !== undefined ? { ask, issue: issued } : undefined

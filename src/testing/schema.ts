@@ -25,14 +25,15 @@ const code = { enum: Object.keys(errors) } as const
 const token = {
   type: 'object',
   additionalProperties: false,
-  description: 'A token, described by what it says. The harness makes it, and the keys it is signed with.',
+  description:
+    'A token, described by what it says. The harness makes it, and the keys it is signed with; of an assertion that is redeemed it is the same.',
   properties: {
     like: text('Name of another token of this file, which this one is but for what is said here.'),
     format: text('Its format: `jwt`, `cwt`, `x509`. Default: the one that the profile takes.'),
     kind: text('Its kind within the format, such as `at+jwt`. Default: the one that the profile takes.'),
     type: text('The token type URI it is presented under. Default: the first that fits.'),
     issuer: text(
-      'Its issuer, by the name in the configuration; any other is an issuer that nobody trusts. Default: the first that the profile takes.',
+      'Its issuer, by the name in the configuration; any other is an issuer that nobody trusts. Default: the first that the profile takes; of what a client says by itself, that client.',
     ),
     algorithm: {
       enum: [...algorithmNames],
@@ -46,7 +47,8 @@ const token = {
     without: names('Claims that it does not have, though the token it is `like` has.'),
     issued: seconds('When it was issued, in seconds from the clock. Default: 0, now.'),
     lifetime: {
-      description: 'Seconds from when it was issued until it expires; `never`: it has no expiry. Default: 3600.',
+      description:
+        'Seconds from when it was issued until it expires; `never`: it has no expiry. Default: 3600, or what the profile takes at most.',
       anyOf: [{ type: 'integer' }, { const: 'never' }],
     },
     not_before: seconds('When it becomes valid, in seconds from the clock. Default: it does not say.'),
@@ -110,7 +112,21 @@ const request = {
     ),
     resource: texts('Parameter `resource`.'),
     scope: texts('Parameter `scope`. Default: none is asked for.'),
-    requested_token_type: text('Parameter `requested_token_type`.'),
+    requested_token_type: text(
+      'Parameter `requested_token_type`. Default: none; where the profile has a table of transactions, what it issues.',
+    ),
+    request_details: {
+      type: 'object',
+      description: 'Parameter `request_details`: what the client tells of the call that it has before it.',
+    },
+    request_context: {
+      type: 'object',
+      description: 'Parameter `request_context`: what the client tells of its surroundings.',
+    },
+    again: {
+      const: true,
+      description: 'The same tokens have been presented a moment before, in the same way: the second time counts.',
+    },
     proofs: {
       type: 'array',
       items: proof,
@@ -146,8 +162,9 @@ const issued = {
     },
     only: {
       const: true,
-      description: 'It has no claims but those of `claims` and `act`, and what every token of its kind has.',
+      description: 'It has no claims but those of `claims`, `present` and `act`, and what every token of its kind has.',
     },
+    present: names('Claims that it has, whatever they say.'),
     absent: names('Claims that it does not have.'),
     audience: texts('Its audience, whole, in any order.'),
     scope: texts('Its scope, whole, in any order; an empty list: none.'),

@@ -28,6 +28,9 @@ export interface Made {
 /** Seconds that a token lives, where the test does not say: longer than what a profile usually makes of it. */
 export const LIFETIME = 3600
 
+/** The same for a token in this role: no longer than its profile takes. */
+export const usualLifetime = ({ maxLifetime = LIFETIME }: TokenAcceptance): number => Math.min(LIFETIME, maxLifetime)
+
 /** Who holds the key of a certificate, where the test does not say. */
 const HOLDER = 'holder'
 
@@ -57,11 +60,30 @@ export async function makeToken(token: TokenDocument, acceptance: TokenAcceptanc
   const issuer = token.issuer === 'self' ? stand.services.issuer : (token.issuer ?? acceptance.issuers[0] ?? '')
   const kind = token.kind ?? (own ? acceptance.kind : undefined)
   const wanted = { ...token, format, type, issuer }
-  const raw = isPlain(wanted, acceptance)
-    ? await plainCertificate(wanted, acceptance, stand)
-    : await written({ wanted, kind, own }, acceptance, stand)
+  const raw = isUnsigned(wanted)
+    ? unsigned(wanted, stand)
+    : isPlain(wanted, acceptance)
+      ? await plainCertificate(wanted, acceptance, stand)
+      : await written({ wanted, kind, own }, acceptance, stand)
   const holder = token.cnf === false ? undefined : (token.cnf ?? (format === 'x509' ? HOLDER : undefined))
   return { raw, type, format, holder, boundBy: token.cnf_by ?? 'key', chain: chainIn(raw, format, type) }
+}
+
+const isUnsigned = ({ type }: WholeToken): boolean => type === tokenTypes.unsignedJson
+
+/** A client's word: the claims that a JWT would have, those that the test says. */
+function unsigned(wanted: WholeToken, { test: { clock }, services }: Stand): string {
+  const { issuer, claims = {}, issued, lifetime, not_before } = wanted
+  const { aud } = claims
+  const issuedAt = clock + (issued ?? 0)
+  return JSON.stringify({
+    iss: issuer,
+    ...claims,
+    ...(aud !== undefined && { aud: textsOf(aud).map((value) => (value === 'self' ? services.issuer : value)) }),
+    ...(issued !== undefined && { iat: issuedAt }),
+    ...(typeof lifetime === 'number' && { exp: issuedAt + lifetime }),
+    ...(not_before !== undefined && { nbf: clock + not_before }),
+  })
 }
 
 interface Writing {
@@ -169,10 +191,11 @@ async function claimsOf({ claims = {}, embeds = {} }: TokenDocument, stand: Stan
 export const neutral = (value: unknown): Value => parseJson(JSON.stringify(value))
 
 function validityOf(
-  { format, claims = {}, issued = 0, lifetime = LIFETIME, not_before }: WholeToken,
+  { format, claims = {}, issued = 0, lifetime: asked, not_before }: WholeToken,
   acceptance: TokenAcceptance | undefined,
   { test: { clock }, services }: Stand,
 ): Validity {
+  const lifetime = asked ?? (acceptance === undefined ? LIFETIME : usualLifetime(acceptance))
   const { aud = acceptance?.audience.slice(0, 1) ?? [], scope } = claims
   const issuedAt = clock + issued
   return {

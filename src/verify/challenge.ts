@@ -26,6 +26,7 @@ const WORDS = {
   invalid_dpop_proof: 'the DPoP proof is not accepted here',
   use_dpop_nonce: 'a DPoP nonce is required',
   insufficient_scope: 'the token is not for this request',
+  insufficient_user_authentication: 'the user has to authenticate again, or in a stronger way',
   temporarily_unavailable: 'the token cannot be verified at the moment',
   server_error: 'the service failed',
 } as const
@@ -38,15 +39,17 @@ const STATUS: { readonly [word in Word]: number } = {
   invalid_dpop_proof: 401,
   use_dpop_nonce: 401,
   insufficient_scope: 403,
+  insufficient_user_authentication: 401,
   temporarily_unavailable: 503,
   server_error: 500,
 }
 
 /**
- * The answer to a request whose token is refused (RFC 6750 §3, RFC 9449 §7.1).
+ * The answer to a request whose token is refused (RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3).
  *
  * A function of the code alone: what exactly was wrong with a token is for the operator, and helps only those who try.
- * The one addition is the scope that would be needed (RFC 6750 §3), from the service's own rules.
+ * Added is what would be needed, from the service's own rules: the scope (RFC 6750 §3), how the user has to authenticate
+ * (RFC 9470 §3).
  *
  * `Txn-Token` is no scheme of HTTP authentication, so there is no challenge for it, and without one no 401 (RFC 9110
  * §15.5.2): a bad or missing transaction token is 403.
@@ -57,8 +60,7 @@ export function answerTo(error: unknown, scheme: Scheme | undefined, challenges:
   const bare = known?.code === 'ERR_REQUEST_MISSING'
   const challenged = !challenges.schemes.includes('Txn-Token')
   const status = STATUS[word] === 401 && !challenged ? 403 : STATUS[word]
-  const scope = word === 'insufficient_scope' ? scopeOf(known) : undefined
-  const fields = challenged && status < 500 ? fieldsFor(word, bare, scheme, scope, challenges) : []
+  const fields = challenged && status < 500 ? fieldsFor(word, bare, scheme, neededFor(word, known), challenges) : []
   return {
     status,
     headers: {
@@ -77,7 +79,7 @@ function fieldsFor(
   word: Word,
   bare: boolean,
   used: Scheme | undefined,
-  scope: string | undefined,
+  needed: readonly string[],
   { schemes, realm, algorithms }: Challenges,
 ): string[] {
   return schemes.map((scheme) => {
@@ -85,16 +87,21 @@ function fieldsFor(
     const parameters = [
       realm !== undefined && `realm="${realm}"`,
       about && `error="${word}"`,
-      about && scope !== undefined && `scope="${scope}"`,
+      ...(about ? needed : []),
       scheme === 'DPoP' && `algs="${algorithms.join(' ')}"`,
     ].filter((parameter) => parameter !== false)
     return parameters.length === 0 ? scheme : `${scheme} ${parameters.join(', ')}`
   })
 }
 
-function scopeOf(error: DragomanError | undefined): string | undefined {
-  const scope = error?.detail['scope']
-  return Array.isArray(scope) && scope.length > 0 ? scope.join(' ') : undefined
+/** Parameters of the challenge that say what would do. */
+function neededFor(word: Word, error: DragomanError | undefined): readonly string[] {
+  const { scope, acr_values: values, max_age: age } = error?.detail ?? {}
+  const listed = (name: string, list: unknown) =>
+    Array.isArray(list) && list.length > 0 ? [`${name}="${list.join(' ')}"`] : []
+  if (word === 'insufficient_scope') return listed('scope', scope)
+  if (word !== 'insufficient_user_authentication') return []
+  return [...listed('acr_values', values), ...(typeof age === 'number' ? [`max_age="${age}"`] : [])]
 }
 
 const PROOFS: ReadonlySet<ErrorCode> = new Set(['ERR_PROOF_DPOP', 'ERR_PROOF_REPLAYED', 'ERR_PROOF_REQUIRED'])
@@ -104,7 +111,7 @@ function wordFor(code: ErrorCode): Word {
   if (code === 'ERR_REQUEST_REPEATED') return 'invalid_request'
   if (code === 'ERR_PROOF_NONCE') return 'use_dpop_nonce'
   if (PROOFS.has(code)) return 'invalid_dpop_proof'
-  if (error === 'insufficient_scope') return 'insufficient_scope'
+  if (error === 'insufficient_scope' || error === 'insufficient_user_authentication') return error
   if (status === 503) return 'temporarily_unavailable'
   return status >= 500 ? 'server_error' : 'invalid_token'
 }

@@ -56,6 +56,7 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
       issuers: entries.map(({ issuer }) => issuer),
       audience: [options.audience].flat(),
       ...(options.maxAge !== undefined && { max_age: options.maxAge }),
+      ...(options.authentication && { authentication: authenticationOf(options.authentication) }),
       require: options.requiredClaims ?? [],
       single_use: options.singleUse === true,
       ...(options.algorithms !== undefined && { algorithms: options.algorithms }),
@@ -88,6 +89,11 @@ export function prepareChecks(options: VerifierOptions, { clock, replay, proofs 
     status: () => trust.status().map(({ published: _, ...known }) => known),
   }
 }
+
+const authenticationOf = ({ acrValues, maxAge }: NonNullable<VerifierOptions['authentication']>) => ({
+  ...(acrValues !== undefined && { acr_values: acrValues }),
+  ...(maxAge !== undefined && { max_age: maxAge }),
+})
 
 /** The type under which the codec reads what is taken. */
 function typeOf({ tokenTypes: [usual = ''] }: Codec, { kind, untagged }: VerifierOptions): TokenType {

@@ -65,6 +65,13 @@ export interface VerifierOptions {
   readonly clockSkew?: number
   /** Seconds since `iat` after which a token is too old. Default: no limit but its expiry. */
   readonly maxAge?: number
+  /** How the user must have authenticated: otherwise the answer says what would do (RFC 9470). Default: in whatever way. */
+  readonly authentication?: {
+    /** One of these must be `acr`. */
+    readonly acrValues?: readonly string[]
+    /** Seconds since `auth_time`. */
+    readonly maxAge?: number
+  }
   /** Scopes that every token must have. */
   readonly requiredScopes?: readonly string[]
   /** Claims that every token must have. */
@@ -100,6 +107,7 @@ const OPTIONS = [
     'maxAge',
     'requiredScopes',
     'requiredClaims',
+    'authentication',
   ],
   ...['singleUse', 'requests', 'danger_any_request', 'dpop', 'realm', 'log', 'replay', 'clock', 'fetcher'],
 ]
@@ -144,6 +152,7 @@ export function checkOptions(options: VerifierOptions): void {
     }
   }
   if (dpop !== undefined) checkDpop(dpop)
+  if (options.authentication !== undefined) checkAuthentication(options.authentication)
 }
 
 // An explicit type as it stands in our messages: without `application/`, in lower case.
@@ -161,6 +170,19 @@ export function kindOf({ format = 'jwt', kind }: VerifierOptions): string | unde
 
 // The skew is that of profiles; an age beyond a year is no limit.
 const MOST = { clockSkew: 300, maxAge: 31_536_000 }
+
+function checkAuthentication(authentication: NonNullable<VerifierOptions['authentication']>): void {
+  const { acrValues, maxAge } = membersOf(authentication, ['acrValues', 'maxAge'], 'options.authentication')
+  if (acrValues === undefined && maxAge === undefined) throw wrong('options.authentication', 'acrValues or maxAge')
+  const values =
+    acrValues === undefined
+      ? undefined
+      : textsOf(acrValues, 'options.authentication.acrValues', SCOPE_TOKEN, 'texts without spaces')
+  if (values?.length === 0) throw wrong('options.authentication.acrValues', 'at least one')
+  if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && Number(maxAge) > 0 && Number(maxAge) <= MOST.maxAge)) {
+    throw wrong('options.authentication.maxAge', `whole seconds, at most ${MOST.maxAge}`)
+  }
+}
 
 function checkDpop(dpop: DpopSetting): void {
   membersOf(dpop, ['baseUrl', 'nonceSecret', 'algorithms'], 'options.dpop')

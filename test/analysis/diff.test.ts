@@ -85,6 +85,18 @@ const PAIRS: readonly (readonly [story: string, edits: readonly Edit[], there: s
     ],
   ],
   [
+    'a user who may have authenticated in another way, and longer ago',
+    [['max_age: 600', 'max_age: 600\n    authentication: { acr_values: [phr, pwd], max_age: 900 }']],
+    [
+      'lost the user of a subject token may no longer have authenticated by any means but phr and pwd under profile p (new/p.yaml:8)',
+      'lost the user of a subject token may now have authenticated 900 s ago, was without limit under profile p (new/p.yaml:8)',
+    ],
+    [
+      'gained the user of a subject token may now have authenticated by any means, not only phr and pwd under profile p (new/p.yaml:5)',
+      'gained the user of a subject token may now have authenticated without limit ago, was 900 under profile p (new/p.yaml:5)',
+    ],
+  ],
+  [
     'a longer life',
     [['lifetime: 300', 'lifetime: 3600']],
     ['gained tokens may now live 3600 s, were 300 under profile p (new/p.yaml:14)'],

@@ -4,6 +4,8 @@ import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lint } from '../../src/analysis/lint.ts'
 import { allRules } from '../../src/analysis/rules/index.ts'
+import { writeFolder } from '../../src/cli/dev/dev.ts'
+import { scenarioNames } from '../../src/cli/dev/scenario.ts'
 import { newWorld, type World } from '../support/world.ts'
 
 const bad = join(import.meta.dirname, 'bad')
@@ -117,6 +119,24 @@ describe('what ships', () => {
     const places = [join(import.meta.dirname, '../../profiles'), join(world.folder, 'dragoman.yaml')]
     const { findings } = await lint(places, { internal: [], mode })
     expect(findings).toEqual([])
+  })
+
+  it.each(scenarioNames())('has nothing to be found: each configuration of the scenario %s', async (name) => {
+    const folder = mkdtempSync(join(tmpdir(), 'dragoman-lint-'))
+    try {
+      await writeFolder(folder, { host: '127.0.0.1', port: 8080, tlsPort: 8443 }, undefined, name)
+      const mode = (file: string) => statSync(file, { throwIfNoEntry: false })?.mode
+      const places = readdirSync(folder).filter((file) => file.endsWith('.yaml'))
+      expect(places).toContain('dragoman.yaml')
+      const { findings, silenced } = await lint(
+        places.map((file) => join(folder, file)),
+        { internal: [], mode },
+      )
+      expect(findings).toEqual([])
+      expect(silenced.length).toBeGreaterThan(0)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('is found once its domain is called internal, where subjects leave it', async () => {

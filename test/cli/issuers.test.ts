@@ -70,6 +70,18 @@ describe('dragoman issuers', () => {
     expect(out).toMatch(/^ {2}fetched {6}[01] seconds ago\n {2}next refresh in 9 minutes$/m)
   })
 
+  it('says of one that needs no keys what it is believed by', async () => {
+    const file = await configured(good())
+    const one = '  - { issuer: demo, unsigned: true, subjects: [job/report] }\n'
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace('profiles: ', () => `${one}profiles: `),
+    )
+    const { code, out } = await command(['issuers', '--config', file])
+    expect(code).toBe(0)
+    expect(out).toContain('demo\n  source       believed without a signature\n')
+  })
+
   it('says the same as JSON', async () => {
     const { code, out } = await command(['issuers', '--config', await configured(good()), '--json'])
     expect(code).toBe(0)

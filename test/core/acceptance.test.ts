@@ -55,6 +55,7 @@ describe('acceptance', () => {
       subject_from: 'san_uri',
       extended_key_usage: ['client_auth', '1.3.6.1.4.1.311.20.2.2'],
       algorithms: ['ES256', 'EdDSA'],
+      authentication: { acr_values: ['phr'], max_age: 300 },
     }
     expect(validate(options)).toBe(true)
     expect(accept(options)).toEqual({
@@ -66,6 +67,7 @@ describe('acceptance', () => {
       clockSkew: 0,
       maxAge: 60,
       maxLifetime: 600,
+      authentication: { acrValues: ['phr'], maxAge: 300 },
       forClient: 'azp',
       limitedBy: 'resource',
       require: ['email'],
@@ -75,6 +77,16 @@ describe('acceptance', () => {
       extendedKeyUsage: ['1.3.6.1.5.5.7.3.2', '1.3.6.1.4.1.311.20.2.2'],
       algorithms: ['ES256', 'Ed25519'],
     })
+  })
+
+  it('asks how the user authenticated in one way at least, in words that a client can be told', () => {
+    const asks = (authentication: object) => validate({ format: 'jwt', issuers, authentication })
+    expect(asks({ max_age: 60 })).toBe(true)
+    expect(asks({ acr_values: ['urn:example:acr:2'] })).toBe(true)
+    expect(accept({ format: 'jwt', issuers })).not.toHaveProperty('authentication')
+    for (const wrong of [{}, { acr_values: [] }, { acr_values: ['a b'] }, { acr_values: ['"'] }, { max_age: 0 }]) {
+      expect(asks(wrong)).toBe(false)
+    }
   })
 
   it('asks for no audience only when told so in a word, or of a certificate, which has none', () => {

@@ -6,11 +6,11 @@ import { DragomanError, type ErrorCode, errors, type Reason } from '../../src/co
 const all = Object.entries(errors) as readonly (readonly [ErrorCode, Reason])[]
 const source = resolve(import.meta.dirname, '../../src')
 
-/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 9396 §5, RFC 9449 §5 and §8, RFC 6750 §3.1; the last for what is down (RFC 6749 §4.1.2.1). */
+/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 9396 §5, RFC 9449 §5 and §8, RFC 6750 §3.1, RFC 9470 §3; the last for what is down (RFC 6749 §4.1.2.1). */
 const REGISTERED = [
   ...['invalid_request', 'invalid_client', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope'],
   ...['invalid_target', 'invalid_authorization_details', 'invalid_dpop_proof', 'use_dpop_nonce'],
-  'insufficient_scope',
+  ...['insufficient_scope', 'insufficient_user_authentication'],
   ...['server_error', 'temporarily_unavailable'],
 ]
 
@@ -34,8 +34,9 @@ describe('the catalogue', () => {
     expect(cure).toMatch(/\.$/)
   })
 
-  it('answers a refused token with invalid_request, never invalid_grant (TE-31)', () => {
-    for (const [code, { error, status }] of all.filter(([code]) => code.startsWith('ERR_TOKEN_'))) {
+  it('answers a refused token with invalid_request, never invalid_grant (TE-31, EX-12)', () => {
+    // But for one that is good, and whose user has to authenticate again.
+    for (const [code, { error, status }] of all.filter(([code]) => /^ERR_TOKEN_(?!AUTHENTICATION)/.test(code))) {
       expect([code, error, status]).toEqual([code, 'invalid_request', 400])
     }
   })

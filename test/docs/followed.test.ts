@@ -8,7 +8,7 @@ import { blocksOf, hasShown, newReader, pages, type Reader } from '../support/pa
 
 /** Pages with commands. The others show nothing that is printed: pages.test.ts looks after that. */
 const withCommands = pages.filter((page) => blocksOf(page).some(({ language }) => language === 'sh'))
-const SCENARIO = /^docs\/scenarios\/(.+)\.md$/
+const SCENARIO = /^docs\/scenarios\/(?!README)(.+)\.md$/
 
 describe('a reader who follows a page', () => {
   let folder: string

@@ -299,6 +299,44 @@ describe('time', () => {
   })
 })
 
+describe('EX-12: how the user authenticated (RFC 9470)', () => {
+  const asked = (acrValues: readonly string[] | undefined, maxAge: number | undefined, clockSkew = 0) => ({
+    subject: { authentication: { acrValues, maxAge }, clockSkew },
+  })
+  const said = (claims: { readonly [claim: string]: unknown }) => ({ token: claims })
+
+  it('acr: one of those that are asked for passes, another does not, nor none, nor a list', async () => {
+    const wanted = asked(['phr', 'phrh'], undefined)
+    await passes({ ...said({ acr: 'phrh' }), ...wanted })
+    for (const acr of ['pwd', 'phr ', 'PHR', undefined, ['phr'], 7]) {
+      await refuses({ ...said({ acr }), ...wanted }, 'ERR_TOKEN_AUTHENTICATION')
+    }
+  })
+
+  it('auth_time: as long ago as that passes, a second longer does not, skew considered', async () => {
+    await passes({ ...said({ auth_time: NOW - 300 }), ...asked(undefined, 300) })
+    await refuses({ ...said({ auth_time: NOW - 301 }), ...asked(undefined, 300) }, 'ERR_TOKEN_AUTHENTICATION')
+    await passes({ ...said({ auth_time: NOW - 330 }), ...asked(undefined, 300, 30) })
+    await refuses({ ...said({ auth_time: NOW - 331 }), ...asked(undefined, 300, 30) }, 'ERR_TOKEN_AUTHENTICATION')
+  })
+
+  it('auth_time: one that is not there, in the future, or no number is none', async () => {
+    for (const auth_time of [undefined, NOW + 31, `${NOW}`, null, Number.MAX_SAFE_INTEGER]) {
+      await refuses({ ...said({ auth_time }), ...asked(undefined, 300, 30) }, 'ERR_TOKEN_AUTHENTICATION')
+    }
+  })
+
+  it('both are asked for where both are', async () => {
+    const wanted = asked(['phr'], 300)
+    await passes({ ...said({ acr: 'phr', auth_time: NOW }), ...wanted })
+    await refuses({ ...said({ acr: 'phr', auth_time: NOW - 400 }), ...wanted }, 'ERR_TOKEN_AUTHENTICATION')
+    await refuses({ ...said({ acr: 'pwd', auth_time: NOW }), ...wanted }, 'ERR_TOKEN_AUTHENTICATION')
+  })
+
+  it('is looked at last: a token that is no good is refused for that', () =>
+    refuses({ ...said({ exp: NOW - 1 }), ...asked(['phr'], 300) }, 'ERR_TOKEN_EXPIRED'))
+})
+
 describe('how long it is valid', () => {
   it('AG-05: max_lifetime: an expiry as far ahead passes, a second further does not, skew included', async () => {
     await passes({ token: { exp: NOW + 60 }, subject: { maxLifetime: 60 } })

@@ -418,6 +418,20 @@ const cases: readonly Case[] = [
     },
   },
   {
+    title: 'a user who authenticated too long ago',
+    code: 'ERR_TOKEN_AUTHENTICATION',
+    edit: () => take('authentication: { acr_values: [phr], max_age: 300 }'),
+    ask: () => jwt({}, claims({ acr: 'phr', auth_time: NOW - 600 })),
+    place: ['profiles/jwt-to-cwt.yaml', '{ acr_values'],
+    expected: 'acr phr and auth_time at most 5 minutes ago',
+    found: 'an auth_time that is longer ago, or none',
+    remedy: /or ask for less in .* at .*jwt-to-cwt\.yaml:10:/,
+    mend: (attempt) => {
+      office.edit('profiles/jwt-to-cwt.yaml', 'max_age: 300 }', 'max_age: 900 }')
+      return attempt
+    },
+  },
+  {
     title: 'a token without expiry',
     code: 'ERR_TOKEN_NO_EXPIRY',
     ask: () => jwt({}, validity({ expiresAt: undefined })),

@@ -229,6 +229,26 @@ describe('what an endpoint for proxies hands back', () => {
   })
 })
 
+describe('a user who has to authenticate again', () => {
+  it('is sent to: 401, with what would do (RFC 9470 section 3)', async () => {
+    await open(undefined, (folder) =>
+      rewrite(
+        folder,
+        'edge.yaml',
+        'format: jwt',
+        'format: jwt\n    authentication: { acr_values: [phr], max_age: 300 }',
+      ),
+    )
+    const answer = await edge.ask(bearer())
+    expect(answer).toMatchObject(refused(401, 'ERR_TOKEN_AUTHENTICATION'))
+    expect(answer.headers['www-authenticate']).toMatch(
+      /^Bearer realm=.*error="insufficient_user_authentication".*, acr_values="phr", max_age="300"$/,
+    )
+    expect(answer.body).toMatchObject({ acr_values: 'phr', max_age: 300 })
+    await edge.close()
+  })
+})
+
 describe('a token that is bound to a DPoP key', () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   const { jkt } = publicKey(createPublicKey(privateKey))

@@ -133,6 +133,7 @@ describe('metadata (RFC 8414)', () => {
     expect(response.json()).toEqual({
       issuer: 'https://gw.example',
       token_endpoint: 'https://gw.example/token',
+      token_exchange_cnf_response_supported: true,
       jwks_uri: 'https://gw.example/jwks',
       grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
       token_endpoint_auth_methods_supported: [
@@ -149,6 +150,10 @@ describe('metadata (RFC 8414)', () => {
       dragoman_subject_token_types_supported: profile().accepts.subject.types,
       dragoman_cose_keys_uri: 'https://gw.example/cose-keys',
     })
+  })
+
+  it('XB-11: says that an answer tells what the token is bound to', async () => {
+    expect((await read({})).json()).toMatchObject({ token_exchange_cnf_response_supported: true })
   })
 
   it('MD-04, IC-12, IJ-42: says which grants there are, and of identity chaining what a profile does', async () => {

@@ -43,6 +43,24 @@ describe('failure', () => {
     )
   })
 
+  it('EX-12, IJ-20: says how the user has to authenticate, as the profile asks for it, to whatever grant', () => {
+    const error = new DragomanError('ERR_TOKEN_AUTHENTICATION', {
+      detail: { claim: 'acr', acr_values: ['phr', 'p"hrh'], max_age: 300 },
+    })
+    for (const grant of [undefined, { refused: 'invalid_grant' as const }]) {
+      const answer = failure(error, { ...CONTEXT, grant })
+      expect(answer.status).toBe(400)
+      expect(bodyOf(answer)).toEqual({
+        error: 'insufficient_user_authentication',
+        error_description: errors.ERR_TOKEN_AUTHENTICATION.description,
+        acr_values: 'phr p?hrh',
+        max_age: 300,
+      })
+    }
+    const old = new DragomanError('ERR_TOKEN_AUTHENTICATION', { detail: { claim: 'auth_time', max_age: 60 } })
+    expect(bodyOf(failure(old, CONTEXT))).not.toHaveProperty('acr_values')
+  })
+
   it.each([new Error('secret'), 'secret', undefined, { code: 'ERR_CLIENT_SECRET' }])(
     'answers server_error to anything without a code',
     (thrown) => {

@@ -37,7 +37,8 @@ describe('what a client hears of a token that is refused', () => {
   it('EX-01, EX-02, AG-09: is invalid_request in an exchange and invalid_grant for a grant', () => {
     for (const code of Object.keys(errors) as ErrorCode[]) {
       const { error } = errors[code]
-      const ofToken = /^ERR_(?:TOKEN|TRUST_(?:ISSUER|KEY|PATH))/.test(code)
+      // A user who has to sign in again is one error wherever the token is presented.
+      const ofToken = /^ERR_(?:TOKEN(?!_AUTHENTICATION)|TRUST_(?:ISSUER|KEY|PATH))/.test(code)
       expect(errorHeard(code, tokenExchange), code).toBe(error)
       if (ofToken) expect(errorHeard(code, jwtBearer), code).toBe('invalid_grant')
       if (/^ERR_(?:REQUEST|CLIENT|KEY|STORE|AUDIT)/.test(code)) expect(errorHeard(code, jwtBearer), code).toBe(error)
@@ -54,8 +55,9 @@ describe('what a client hears of a token that is refused', () => {
     ['ERR_PROFILE_TARGET', 'invalid_target'],
     ['ERR_PROFILE_SCOPE', 'invalid_scope'],
     ['ERR_PROFILE_NONE', 'unauthorized_client'],
+    ['ERR_TOKEN_AUTHENTICATION', 'insufficient_user_authentication'],
     ['ERR_TRUST_UNAVAILABLE', 'temporarily_unavailable'],
-  ])('IC-07, EX-08, EX-09: of %s is %s', (code, error) => expect(errorHeard(code, jwtBearer)).toBe(error))
+  ])('IC-07, EX-08, EX-09, EX-12: of %s is %s', (code, error) => expect(errorHeard(code, jwtBearer)).toBe(error))
 
   it('goes by the grant of the request', async () => {
     const { post } = await http(() => {

@@ -120,6 +120,28 @@ describe('a grant by a good key', () => {
     expect(told.record).toMatchObject({ code: 'ERR_TOKEN_AUDIENCE', error: 'invalid_grant' })
   })
 
+  it('names a guest, and nobody who has an account here', async () => {
+    for (const sub of ['mira@meridian.example', '../staff/1', 'https://meridian.example/staff/1']) {
+      const { token } = await redeem({ ...good(), sub })
+      expect(decodeJwt(token).sub).toMatch(/^https:\/\/meridian\.example\/guests\/[^/]+$/)
+    }
+  })
+
+  it('speaks of those alone whom its issuer may speak for (IJ-33)', async () => {
+    const jag = (sub: string) => ({
+      ...good(),
+      sub,
+      client_id: 'larkspur-desk',
+      resource: 'https://calendar.meridian.example',
+    })
+    const told = async (sub: string) =>
+      domains.redeem('meridian', 'larkspur-desk', await signed(jag(sub), 'oauth-id-jag+jwt'))
+    expect(await told('mira@meridian.example')).toHaveProperty('status', 200)
+    for (const sub of ['admin@meridian.example', 'Mira@meridian.example', 'mira@meridian.example ', 'pw_x']) {
+      expect((await told(sub)).record).toMatchObject({ code: 'ERR_PROFILE_CONDITION', error: 'invalid_grant' })
+    }
+  })
+
   it('is taken once by its name, however it is signed again', async () => {
     const claims = good()
     expect(await redeem(claims)).toHaveProperty('status', 200)

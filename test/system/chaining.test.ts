@@ -123,7 +123,7 @@ describe('domain A', () => {
     expect(decodeProtectedHeader(grant.token).typ).toBe('oauth-id-jag+jwt')
     expect(decodeJwt(grant.token)).toMatchObject({
       ...{ iss: at('larkspur'), aud: at('meridian'), sub: 'mira@meridian.example', client_id: 'larkspur-desk' },
-      ...{ resource: 'https://calendar.meridian.example', scope: 'calendar.read', auth_time: 1_800_000_000 },
+      ...{ resource: 'https://calendar.meridian.example', scope: 'calendar.read', auth_time: 1_799_999_400 },
       ...{ iat: NOW, exp: NOW + 180, jti: expect.any(String) },
     })
   })
@@ -134,6 +134,38 @@ describe('domain A', () => {
     const other = await idJagOf(domains, { resource: [...two, 'https://payroll.meridian.example'] })
     refusedAs(other, 'ERR_PROFILE_TARGET', 'invalid_target')
     expect(decodeJwt((await idJagOf(domains, { resource: undefined })).token)).not.toHaveProperty('resource')
+  })
+})
+
+describe('an ID-JAG', () => {
+  it('IJ-02: is for the issuer identifier of B, by whatever name B was asked for', async () => {
+    const alias = 'urn:example:partner:meridian'
+    const named = await newDomains((folder) =>
+      rewrite(
+        join(folder, 'larkspur'),
+        'id-jag.yaml',
+        `allow: [${at('meridian')}]`,
+        `allow: [{ request: '${alias}', audience: '${at('meridian')}' }]`,
+      ),
+    )
+    try {
+      expect(decodeJwt((await idJagOf(named, { audience: alias })).token).aud).toBe(at('meridian'))
+      refusedAs(await idJagOf(named), 'ERR_PROFILE_TARGET', 'invalid_target')
+    } finally {
+      await named.close()
+    }
+  })
+
+  it('IJ-08: is about one person: an actor token that no profile has a use for is refused', async () => {
+    const actor = { actor_token: domains.file('id.jwt'), actor_token_type: tokenTypes.idToken }
+    refusedAs(await idJagOf(domains, actor), 'ERR_PROFILE_ACTOR_REFUSED', 'invalid_request')
+  })
+
+  it('IJ-20, EX-12: is not made of a sign-in that is too long ago, and the client hears what would do', async () => {
+    const told = await idJagOf(domains, { subject_token: domains.file('old-id.jwt') })
+    refusedAs(told, 'ERR_TOKEN_AUTHENTICATION', 'insufficient_user_authentication')
+    expect([told.status, told.body['max_age']]).toEqual([400, 43_200])
+    expect(told.body).not.toHaveProperty('acr_values')
   })
 })
 
@@ -372,9 +404,7 @@ describe('a token that goes in a circle', () => {
   })
 
   it('is not believed of an issuer that is not trusted for history', async () => {
-    const strict = await newDomains((folder) =>
-      rewrite(folder, 'dragoman.yaml', "subjects: ['*'], history: true", "subjects: ['*']"),
-    )
+    const strict = await newDomains((folder) => rewrite(folder, 'dragoman.yaml', '        history: true\n', ''))
     try {
       const told = await strict.redeem('larkspur', 'meridian-claims', (await there(strict)).token)
       refusedAs(told, 'ERR_TOKEN_PATH', 'invalid_grant')

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { auditToMemory } from '../../src/audit/index.ts'
 import { createGateway, type Gateway } from '../../src/compose.ts'
+import { jwks } from '../../src/gateway/documents.ts'
+import { createVerifier } from '../../src/verify/index.ts'
 import { freePorts, type Live, newLive, send } from '../support/live.ts'
 import { NO_NGINX, nginx, startNginx } from '../support/nginx.ts'
 import { blocks } from '../support/pages.ts'
@@ -100,11 +102,29 @@ describe.skipIf(nginx === undefined)(`behind nginx${nginx ? '' : ` (${NO_NGINX})
     expect(call?.headers).not.toHaveProperty('authorization')
     expect(call?.headers).not.toHaveProperty('dpop')
     expect(claimsOf(call?.headers['txn-token'])).toMatchObject({
-      ...{ aud: 'beta.example', tctx: { method: 'GET', path: '/orders/17' }, req_ip: '127.0.0.1' },
+      ...{ aud: 'beta.example', tctx: { order_id: '17' }, rctx: { req_ip: '127.0.0.1' }, req_wl: 'edge' },
     })
     expect(edge.records.at(-1)).toMatchObject({
       ...{ result: 'issued', client: 'edge', profile: 'edge-orders', endpoint: 'forward-auth/orders' },
     })
+  })
+
+  it('TV-12: the service takes it for the request that it arrives with, and for no other', async () => {
+    await get('/orders/17?all=1', { authorization: `Bearer ${await edge.live.token('jwt')}` })
+    const [call] = edge.calls
+    const [tenant] = edge.gateway.tenants
+    if (call === undefined || tenant === undefined) throw new Error('a call')
+    const verifier = createVerifier({
+      issuers: [{ issuer: tenant.services.issuer, jwks: JSON.parse(jwks(tenant.services)) }],
+      audience: 'beta.example',
+      kind: 'txntoken+jwt',
+      requests: { 'GET /orders/:order_id': { scope: 'orders.read', tctx: { order_id: { path: 'order_id' } } } },
+    })
+    const asked = { method: call.method, url: call.url, headers: call.headers }
+    expect((await verifier.admit(asked)).token).toMatchObject({ req_wl: 'edge', tctx: { order_id: '17' } })
+    for (const differs of [{ url: '/orders/18' }, { url: '/orders/17/lines' }, { method: 'DELETE' }]) {
+      expect((await verifier.admit({ ...asked, ...differs })).answer).toMatchObject({ status: 403 })
+    }
   })
 
   it('a Txn-Token from outside never arrives, with a good token or without', async () => {
@@ -125,7 +145,7 @@ describe.skipIf(nginx === undefined)(`behind nginx${nginx ? '' : ` (${NO_NGINX})
     expect((await get('/admin', { ...forged, authorization: `Bearer ${token}` })).status).toBe(403)
     await get('/orders/17', { ...forged, authorization: `Bearer ${token}` })
     expect(claimsOf(edge.calls[0]?.headers['txn-token'])).toMatchObject({
-      ...{ tctx: { method: 'GET', path: '/orders/17' }, req_ip: '127.0.0.1' },
+      ...{ tctx: { order_id: '17' }, rctx: { req_ip: '127.0.0.1' } },
     })
   })
 
@@ -163,7 +183,10 @@ describe.skipIf(nginx === undefined)(`behind nginx${nginx ? '' : ` (${NO_NGINX})
       body: 'x'.repeat(100_000),
     })
     expect(answer.status).toBe(200)
-    expect(claimsOf(edge.calls[0]?.headers['txn-token'])).toMatchObject({ tctx: { method: 'POST' } })
+    expect(claimsOf(edge.calls[0]?.headers['txn-token'])).toMatchObject({
+      tctx: { order_id: '17' },
+      scope: 'orders.read orders.write',
+    })
   })
 
   it('when the gateway is down, nothing passes', async () => {

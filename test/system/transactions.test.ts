@@ -121,9 +121,11 @@ describe('an access token at the edge (a)', () => {
     await refused(order({ requested_token_type: accessToken }), 'ERR_PROFILE_REQUESTED_TYPE', 'invalid_request')
   })
 
-  it('is not taken as a refresh token, nor from who has no row (TT-06, TT-07, TT-33)', async () => {
+  it('is not taken as a refresh token, nor from who has no row (TT-05, TT-06, TT-07, TT-33)', async () => {
     const refresh = 'urn:ietf:params:oauth:token-type:refresh_token'
     await refused(order({ type: refresh }), 'ERR_REQUEST_TOKEN_TYPE', 'invalid_request')
+    // A type is a URI.
+    await refused(order({ type: 'access_token' }), 'ERR_REQUEST_TOKEN_TYPE', 'invalid_request')
     const asked = { token: world.file('mira.at'), type: accessToken, scope: 'order.pay', details: ORDER }
     await refused(world.ask('mail-scan', asked), 'ERR_PROFILE_NONE', 'unauthorized_client')
   })
@@ -210,7 +212,7 @@ describe('inbound mail (b)', () => {
   })
 
   it('is nothing that another may start, nor from another type of token', async () => {
-    const token = await world.signs('purger', { sub: 'user/7733' })
+    const token = await world.signs('purger', { sub: 'job/user-purge' })
     const asked = { token, type: selfSigned, scope: 'mail.ingest', details: MAIL, context: { req_ip: '::1' } }
     await refused(world.ask('purger', asked), 'ERR_PROFILE_TRANSACTION', 'unauthorized_client', {
       transaction: 'inbound-mail',
@@ -333,6 +335,17 @@ describe('a replacement', () => {
     await refused(replace(token), 'ERR_TOKEN_EXPIRED', 'invalid_request')
   })
 
+  it('lives no longer than the first of its transaction, however often it is replaced (TR-05, TR-10)', async () => {
+    const { access_token: token } = await mail()
+    world.now = NOW + 119
+    await expect(replace(token)).resolves.toMatchObject({ expires_in: 1 })
+  })
+
+  it('names one who asks, as text, whoever asked before (TR-08)', async () => {
+    const { payload } = await world.verified(await replace((await mail()).access_token))
+    expect(payload['req_wl']).toBe(id.tickets)
+  })
+
   it('is not an access token, nor an access token one (TT-35)', async () => {
     const { access_token: token } = await mail()
     await refused(order({ token }), 'ERR_TRUST_ISSUER', 'invalid_request')
@@ -443,8 +456,32 @@ describe('a person and a program (d)', () => {
     )
   })
 
+  it('are no transaction token: it says who asked, and is nobody (TT-34)', async () => {
+    const { access_token: token } = await operate()
+    await refused(operate({ client_assertion: token }), 'ERR_CLIENT_UNKNOWN', 'invalid_client')
+    const bearer = { client_assertion: undefined, client_assertion_type: undefined, authorization: `Bearer ${token}` }
+    await refused(operate(bearer), 'ERR_CLIENT_MALFORMED', 'invalid_client')
+  })
+
   it('are bound to this connection: a certificate that was only seen is not enough', async () => {
     await refused(operate({ certificates: undefined }), 'ERR_TOKEN_UNPROVED', 'invalid_request')
     await refused(operate({ certificates: world.certificate('tickets') }), 'ERR_PROOF_MISMATCH', 'invalid_request')
+  })
+})
+
+describe('what is written down', () => {
+  it('has no token, nor a signature of one: a transaction is known by its id (TT-37)', async () => {
+    const said = await world.signs('mail-in', { sub: 'user/7733' })
+    const first = await mail({ token: said })
+    const second = await replace(first.access_token, { details: { blob_class: 'image' } })
+    await refused(mail({ token: said }), 'ERR_TOKEN_REPLAYED', 'invalid_request')
+    await refused(replace(second.access_token), 'ERR_PROFILE_TRANSACTION', 'unauthorized_client')
+    const text = JSON.stringify(world.records)
+    for (const token of [said, first.access_token, second.access_token, world.file('mira.at')]) {
+      for (const part of token.split('.').slice(1)) expect(text).not.toContain(part)
+    }
+    const { payload } = await world.verified(second)
+    expect(text).toContain(payload['txn'])
+    expect(world.last()).toMatchObject({ client: id.tickets, code: 'ERR_PROFILE_TRANSACTION' })
   })
 })

@@ -65,6 +65,23 @@ describe('the answer to a request with an access token', () => {
     )
   })
 
+  it('whose user has to authenticate again is 401, with what would do (RFC 9470 section 3)', async () => {
+    const strict = accessVerifier({ authentication: { acrValues: ['phr', 'phrh'], maxAge: 300 } })
+    expect(await ask(strict, call(accessToken({ acr: 'phr', auth_time: NOW - 60 })))).toBeUndefined()
+    for (const claims of [{ acr: 'pwd', auth_time: NOW }, { acr: 'phr', auth_time: NOW - 331 }, {}]) {
+      const answer = await ask(strict, call(accessToken(claims)))
+      expect(answer).toMatchObject({ status: 401 })
+      expect(answer?.headers['www-authenticate']).toEqual([
+        'Bearer error="insufficient_user_authentication", acr_values="phr phrh", max_age="300"',
+      ])
+      expect(JSON.parse(answer?.body ?? '')).toMatchObject({ error: 'insufficient_user_authentication' })
+    }
+    const recent = accessVerifier({ authentication: { maxAge: 300 } })
+    expect((await ask(recent, call(accessToken())))?.headers['www-authenticate']).toEqual([
+      'Bearer error="insufficient_user_authentication", max_age="300"',
+    ])
+  })
+
   it('that is for another request is 403, and does not say for which', async () => {
     const answer = await ask(verifier, call(accessToken(), { url: '/admin' }))
     expect(answer).toMatchObject({ status: 403 })
@@ -154,8 +171,9 @@ describe('every answer', () => {
   })
 
   it('of a token that is refused is the same, whatever was wrong with it', () => {
+    // But for one that is good, and whose user has to authenticate again.
     const codes = (Object.keys(errors) as ErrorCode[]).filter((code) =>
-      /^ERR_TOKEN_|^ERR_TRUST_(?:ISSUER|KEY|PATH)/.test(code),
+      /^ERR_TOKEN_(?!AUTHENTICATION)|^ERR_TRUST_(?:ISSUER|KEY|PATH)/.test(code),
     )
     const answers = codes.map((code) => JSON.stringify(answerTo(new DragomanError(code), 'Bearer', API)))
     expect(codes.length).toBeGreaterThan(20)

@@ -95,6 +95,18 @@ function acceptanceFacts({ role, accepts, options, path }: Taken, issuer: string
       says: (now, before) => `${article} ${token} may now be ${now} old, was ${before}`,
     },
     {
+      ...{ key: `${role} acr`, path: [...path, 'authentication', 'acr_values'], kind: 'choice' },
+      values: accepts.authentication?.acrValues,
+      has: (values) => `the user of ${article} ${token} may now have authenticated by ${values}`,
+      gone: (values) => `the user of ${article} ${token} may no longer have authenticated by ${values}`,
+      all: 'any means',
+    },
+    {
+      ...{ key: `${role} auth_time`, path: [...path, 'authentication', 'max_age'], kind: 'most', unit: ' s' },
+      value: accepts.authentication?.maxAge,
+      says: (now, before) => `the user of ${article} ${token} may now have authenticated ${now} ago, was ${before}`,
+    },
+    {
       ...{ key: `${role} skew`, path: [...path, 'clock_skew'], kind: 'most', value: accepts.clockSkew, unit: ' s' },
       says: (now, before) => `clocks may now differ by ${now} for ${article} ${token}, were ${before}`,
     },

@@ -28,6 +28,8 @@ interface SampleToken {
   readonly audience?: readonly string[]
   readonly scope?: readonly string[]
   readonly lifetime?: number
+  /** Seconds since its user authenticated: `auth_time`. */
+  readonly authenticated?: number
   /** Whose key the token is bound to: `cnf`, or the key of a certificate. */
   readonly bound_to?: string
   readonly options?: { readonly [name: string]: Value }
@@ -53,7 +55,8 @@ const schema = object([], {
     items: object(['file', 'key', 'issuer', 'claims'], {
       ...{ file: text, format: text, kind: text, key: text, issuer: text, bound_to: text },
       ...{ audience: { type: 'array', items: text }, scope: { type: 'array', items: text } },
-      ...{ claims: { type: 'object' }, options: { type: 'object' }, lifetime: { type: 'integer' } },
+      ...{ claims: { type: 'object' }, options: { type: 'object' } },
+      ...{ lifetime: { type: 'integer' }, authenticated: { type: 'integer', minimum: 0 } },
     }),
   },
   requests: { type: 'array', items: object(['file', 'key'], { file: text, key: text }) },
@@ -112,7 +115,7 @@ export async function makeSamples(
         ...(token.kind !== undefined && { kind: token.kind }),
         issuer: token.issuer,
         signer: find(token.key).signer,
-        claims: claimsOf(token.claims),
+        claims: claimsOf(saidBy(token, now)),
         validity: validityOf(token, now),
         ...(holder && {
           confirmation: token.format === 'x509' ? { publicKey: holder } : { publicKey: holder, jkt: holder.jkt },
@@ -127,6 +130,11 @@ export async function makeSamples(
   }
   return files
 }
+
+const saidBy = ({ claims, authenticated }: SampleToken, now: number) => ({
+  ...claims,
+  ...(authenticated !== undefined && { auth_time: now - authenticated }),
+})
 
 function validityOf({ lifetime = LIFETIME, audience = [], scope }: SampleToken, now: number) {
   const start = Math.min(now, now + lifetime) - BACKDATED

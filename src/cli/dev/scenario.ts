@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Codec } from '../../core/codec.ts'
+import { TEST_FILE } from '../../testing/read.ts'
 import { UsageError } from '../io.ts'
 import type { Alpha } from './alpha.ts'
 import { SHIPPED_PROFILES } from './configuration.ts'
@@ -44,7 +45,10 @@ export async function scenarioFiles(
     throw new UsageError(`there is no scenario ${JSON.stringify(name)}; there are: ${scenarioNames().join(', ')}`)
   }
   const source = join(SCENARIOS, name)
-  const entries = readdirSync(source, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  // Its tests stay: what they expect has its own ports in it.
+  const entries = readdirSync(source, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !TEST_FILE.test(entry.name),
+  )
   const files = new Map(
     entries.map(({ parentPath, name: file }) => {
       const path = join(parentPath, file)

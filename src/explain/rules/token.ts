@@ -74,6 +74,24 @@ export const tokenRules: Rules = {
       ],
     }
   },
+  ERR_TOKEN_AUTHENTICATION: (found) => {
+    const { detail } = found
+    const path = option(found, 'authentication')
+    const values = texts(detail['acr_values'])
+    const asked = [
+      ...(values.length > 0 ? [`acr ${oneOf(values)}`] : []),
+      ...(typeof detail['max_age'] === 'number' ? [`auth_time at most ${spanText(detail['max_age'])} ago`] : []),
+    ]
+    return {
+      path,
+      expected: asked.join(' and '),
+      found: detail['claim'] === 'acr' ? 'another acr, or none' : 'an auth_time that is longer ago, or none',
+      remedies: [
+        `have the user authenticate again${from(found)}, with the acr_values and max_age of the answer, and exchange the new token`,
+        `or ask for less in ${path}${at(found, path)}`,
+      ],
+    }
+  },
   ERR_TOKEN_NO_EXPIRY: (found) => ({
     expected: `exp in the ${tokenName(found)}`,
     found: 'a token that never expires',

@@ -5,6 +5,7 @@ import { placeIn } from '../places.ts'
 import type { Stand } from '../stand.ts'
 import { acceptanceRules } from './acceptance.ts'
 import { stageRules } from './stages.ts'
+import { transactionRules } from './transactions.ts'
 
 /** One exchange that was seen: what was asked, and what became of it. */
 export interface Observation {
@@ -34,7 +35,7 @@ export interface Coverage {
  * A rule that was exercised may still be tested badly: {@link runMutations} asks that.
  */
 export function coverageOf(stand: Stand, seen: readonly Observation[]): Coverage {
-  const rules = [...acceptanceRules(stand), ...stageRules(stand)]
+  const rules = [...acceptanceRules(stand), ...transactionRules(stand), ...stageRules(stand)]
   const missing = rules.filter(({ shows }) => !seen.some(shows))
   return {
     rules: rules.length,

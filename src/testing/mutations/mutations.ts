@@ -54,7 +54,7 @@ type Members = { readonly [name: string]: unknown }
 
 function visitMap(value: Members, schemas: readonly Schema[], path: Path, add: Add): void {
   for (const [name, member] of Object.entries(value)) {
-    if (path.length === 0 && WORDS.has(name)) continue
+    if (WORDS.has(name) && (path.length === 0 || path.includes('conditions'))) continue
     const here = [...path, name]
     const own = membersOf(schemas, name)
     if (!isDefault(member, own)) add(here, 'removed', () => undefined)
@@ -92,12 +92,13 @@ function missing(value: Members, known: ReadonlySet<string>, path: Path): readon
     if (value['audience'] === undefined) found.push(['audience', 'any'])
     if (value['presented_by'] === undefined) found.push(['presented_by', 'audience'])
   }
+  if (known.has('replacements') && value['replacements'] === undefined) found.push(['replacements', 2])
   if (known.has('subject_token_authenticates') && value['subject_token_authenticates'] === undefined) {
     found.push(['subject_token_authenticates', true])
   }
-  // Where a stage sets the lifetime, the ceiling does not matter.
-  if (path.length === 0 && value['max_lifetime'] === undefined && !setsLifetime(value))
-    found.push(['max_lifetime', LONGEST])
+  // Where a stage sets the lifetime, or the rows of a table, the ceiling does not matter.
+  const bounded = () => value['transactions'] !== undefined || setsLifetime(value)
+  if (path.length === 0 && value['max_lifetime'] === undefined && !bounded()) found.push(['max_lifetime', LONGEST])
   return found
 }
 
@@ -118,6 +119,9 @@ function visitList(value: readonly unknown[], schemas: readonly Schema[], path: 
   for (const item of few) if (!value.includes(item)) widen(item)
 }
 
+/** One that the twins tell of as well. */
+const OTHER_VALUE = 'dragoman-test:other'
+
 // Of longer lists one other word shows as much as all of them.
 const FEW = 5
 
@@ -128,6 +132,9 @@ function others(path: Path): readonly string[] {
   if (last === 'clients') return [NEIGHBOUR.client]
   if (last === 'algorithms') return ['ES384', 'Ed25519']
   if (last === 'keep') return ['groups']
+  if (last === 'subjects') return ['*']
+  if (last === 'among') return [OTHER_VALUE]
+  if (last === 'scope' && path[0] === 'transactions') return [NEIGHBOUR.scope]
   if (last === 'method') return ['dpop', 'mtls', 'pkcs10']
   if (last !== 'allow') return []
   return above === 'targets' ? [NEIGHBOUR.target] : [NEIGHBOUR.scope]
@@ -142,6 +149,7 @@ function visitScalar(value: unknown, schemas: readonly Schema[], path: Path, add
   }
   if (typeof value !== 'string') return
   if (isExpression(path)) add(path, 'inverted', () => `!(${value})`)
+  if (isMember(path)) add(path, 'becomes optional', () => ({ type: value, required: false }))
   const all = schemas.flatMap((schema) => schema.enum ?? []).filter((word) => word !== value)
   for (const word of all.length < FEW ? all : all.slice(0, 1)) add(path, `becomes ${String(word)}`, () => word)
 }
@@ -151,6 +159,10 @@ function isExpression(path: Path): boolean {
   const [last, above] = path.toReversed()
   return last === 'when' || above === 'conditions' || (last === 'expression' && path.includes('conditions'))
 }
+
+/** A member of a transaction, by its type alone: such a one is needed. */
+const isMember = ([first, , third, , more]: Path): boolean =>
+  first === 'transactions' && (third === 'details' || third === 'context') && more === undefined
 
 /** A copy of a document with what stands at a path changed. */
 function changedAt(value: unknown, [step, ...rest]: Path, change: (value: unknown) => unknown): unknown {

@@ -28,12 +28,14 @@ export const boundTwins: readonly Maker[] = [
   (seed) => {
     const twin = { name: 'widened_scope', of: '' } as const
     const [part] = partsOf(seed)
-    const allows = scopeStages(seed.stand).some(({ allow }) => allow !== undefined)
+    const table = seed.stand.profile.transactions !== undefined
+    const allows = table || scopeStages(seed.stand).some(({ allow }) => allow !== undefined)
     if (part === undefined || !allows) {
       return [{ ...twin, reason: 'the profile grants whatever scope the subject token has' }]
     }
-    // A certificate has usually none, and may then be granted what the profile allows.
-    const held = formatOf(part) === 'x509' ? heldBy(part) : [...heldBy(part), NEIGHBOUR.scope]
+    // A certificate has usually none, and may then be granted what the profile allows; and so where a table says the most.
+    const none = formatOf(part) === 'x509' || (table && heldBy(part).length === 0)
+    const held = none ? heldBy(part) : [...heldBy(part), NEIGHBOUR.scope]
     const scope = [...wantedBy(seed), NEIGHBOUR.scope]
     return [{ ...twin, ask: { ...holding(seed, part, held), scope }, judge: without(NEIGHBOUR.scope) }]
   },

@@ -11,9 +11,10 @@ import { type TwinName, twinTable } from './names.ts'
 import { proofTwins } from './proof.ts'
 import { requestTwins } from './request.ts'
 import { tokenTwins } from './token.ts'
+import { transactionTwins } from './transaction.ts'
 import type { Maker, Moot, Seed, Variant } from './twin.ts'
 
-const makers: readonly Maker[] = [...requestTwins, ...tokenTwins, ...proofTwins, ...boundTwins]
+const makers: readonly Maker[] = [...requestTwins, ...transactionTwins, ...tokenTwins, ...proofTwins, ...boundTwins]
 
 /** How one negative twin went. */
 export interface TwinResult {

@@ -1,5 +1,6 @@
 import { NEIGHBOUR } from '../configuration.ts'
-import { formatOf, type Maker, partsOf, withAudience } from './twin.ts'
+import { writerOf } from '../issue.ts'
+import { formatOf, type Maker, type Part, partsOf, type Seed, withAudience } from './twin.ts'
 
 /** Who asks, for what, on whose behalf. */
 export const requestTwins: readonly Maker[] = [
@@ -19,7 +20,7 @@ export const requestTwins: readonly Maker[] = [
       return [{ ...twin, reason: 'danger_any_target: any target may be asked for' }]
     }
     // The token itself is for that target too, so that the profile alone stands between.
-    const ask = formatOf(part) === 'x509' ? seed.ask : withAudience(seed.ask, part, NEIGHBOUR.target)
+    const ask = forOneOnly(part, seed) ? seed.ask : withAudience(seed.ask, part, NEIGHBOUR.target)
     return [{ ...twin, ask: { ...ask, audience: [NEIGHBOUR.target], resource: [] } }]
   },
   ({ ask, stand }) => {
@@ -33,3 +34,13 @@ export const requestTwins: readonly Maker[] = [
     return [{ ...twin, ask: { ...ask, actor: ask.subject } }]
   },
 ]
+
+/** Whether a token of its kind has one audience, or none. */
+function forOneOnly(part: Part, { stand }: Seed): boolean {
+  const format = formatOf(part)
+  const kind = part.token.kind ?? part.accepts.kind
+  return (
+    format === 'x509' ||
+    writerOf(stand.workshop.catalog.codecs, { format, ...(kind && { kind }) }, undefined).singleAudience
+  )
+}

@@ -1,8 +1,9 @@
 import { parseSpiffeId } from '../../core/spiffe.ts'
+import { tokenTypes } from '../../core/types.ts'
 import { NEIGHBOUR } from '../configuration.ts'
 import type { TokenDocument } from '../document.ts'
 import type { Stand } from '../stand.ts'
-import { LIFETIME } from '../tokens.ts'
+import { LIFETIME, usualLifetime } from '../tokens.ts'
 import type { TwinName } from './names.ts'
 import {
   audienceOf,
@@ -25,10 +26,23 @@ export const tokenTwins: readonly Maker[] = [
     return { lifetime, issued: -lifetime - accepts.clockSkew - 1 }
   }),
   each('not_yet_valid', ({ accepts }) => ({ not_before: accepts.clockSkew + 60, issued: 0, lifetime: LIFETIME })),
-  each('too_old', ({ accepts: { maxAge, clockSkew } }) => {
+  each('too_old', ({ accepts }) => {
+    const { maxAge, clockSkew } = accepts
     if (maxAge === undefined) return 'the profile sets no max_age'
     const age = maxAge + clockSkew + 1
-    return { issued: -age, lifetime: age + LIFETIME }
+    return { issued: -age, lifetime: age + usualLifetime(accepts) }
+  }),
+  each('weak_authentication', ({ accepts: { authentication }, token }) => {
+    if (authentication?.acrValues === undefined) return 'the profile does not ask how its user authenticated'
+    return { claims: { ...token.claims, acr: `https://${STRANGER}/acr` } }
+  }),
+  each('old_authentication', ({ accepts: { authentication, clockSkew }, token }, { test: { clock } }) => {
+    if (authentication?.maxAge === undefined) return 'the profile does not ask when its user authenticated'
+    return { claims: { ...token.claims, auth_time: clock - authentication.maxAge - clockSkew - 1 } }
+  }),
+  each('too_long', ({ accepts: { maxLifetime, clockSkew } }) => {
+    if (maxLifetime === undefined) return 'the profile sets no max_lifetime'
+    return { issued: 0, lifetime: maxLifetime + clockSkew + 1 }
   }),
   each('wrong_audience', ({ accepts, token }) => {
     if (accepts.audience.length === 0) return NO_AUDIENCE
@@ -37,9 +51,10 @@ export const tokenTwins: readonly Maker[] = [
   otherTenant,
   each('unknown_issuer', (part) => speakingFor(part, `https://${STRANGER}`, STRANGER)),
   each('wrong_issuer', (part) => speakingFor(part, NEIGHBOUR.issuer, NEIGHBOUR.trustDomain)),
-  each('bad_signature', () => ({ signed_by: `https://${STRANGER}` })),
+  each('bad_signature', (part) => (unsigned(part) ? UNSIGNED : { signed_by: `https://${STRANGER}` })),
   otherAlgorithms,
   each('wrong_kind', (part) => {
+    if (unsigned(part)) return UNSIGNED
     const kind = otherKind(part)
     return kind === undefined ? 'any certificate for this trust domain will do' : { kind }
   }),
@@ -55,6 +70,19 @@ export const tokenTwins: readonly Maker[] = [
     if (issuer === undefined || issuer.asserts(sub)) return 'the issuer may speak of anybody'
     return { claims: { ...token.claims, sub } }
   }),
+  each('other_presenter', ({ accepts: { forClient }, token }) => {
+    if (forClient === undefined) return 'the token names no client which may present it'
+    return { claims: { ...token.claims, [forClient]: `https://${STRANGER}/client` } }
+  }),
+  (seed) => {
+    const [part] = partsOf(seed)
+    const twin = { name: 'circle', of: '' } as const
+    const { services, document } = seed.stand
+    const path = document.stages.map((stage) => Object(stage['embedding']).path).find((one) => one !== undefined)
+    if (part === undefined || path === undefined) return [{ ...twin, reason: 'the profile notes no path' }]
+    if (path.revisit === true) return [{ ...twin, reason: 'the profile takes a token that has been here before' }]
+    return [{ ...twin, ask: withClaims(seed.ask, part, { trust_path: [services.issuer] }) }]
+  },
   (seed) => {
     const [part] = partsOf(seed)
     const twin = { name: 'may_act_of_another', of: '' } as const
@@ -71,6 +99,10 @@ export const tokenTwins: readonly Maker[] = [
       return { ...twin, ask: seed.ask, again: 'tokens' }
     }),
 ]
+
+const UNSIGNED = 'the token has no signature'
+
+const unsigned = ({ accepts }: Part): boolean => accepts.types.includes(tokenTypes.unsignedJson)
 
 const NO_AUDIENCE = 'the profile asks for no audience'
 
@@ -90,7 +122,8 @@ function otherTenant(seed: Seed): readonly (Variant | Moot)[] {
   const [part] = partsOf(seed)
   if (part === undefined || part.accepts.audience.length === 0) return [{ ...twin, reason: NO_AUDIENCE }]
   const named = seed.stand.document.accept.subject.audience
-  if (named !== undefined && audienceOf(part).some((value) => named.includes(value))) {
+  const own = [seed.stand.services.issuer, 'self'].includes(part.token.issuer ?? part.accepts.issuers[0] ?? '')
+  if (!own && named !== undefined && audienceOf(part).some((value) => named.includes(value))) {
     return [{ ...twin, reason: 'the profile names the audience itself, the same in each tenant' }]
   }
   return [{ ...twin, ask: seed.ask, elsewhere: true }]
