@@ -101,6 +101,18 @@ describe('dragoman explain', () => {
     )
   })
 
+  it('tells of a code by itself, and of one that there is not which was meant', async () => {
+    const { code, out, json } = await explain(['--code', 'ERR_OVERLOADED'])
+    expect(code).toBe(exit.done)
+    expect(out).toMatch(/^ERR_OVERLOADED\n.*to pass {4}ask again after the time in Retry-After/s)
+    expect(() => json()).toThrow()
+    const told = await explain(['--code', 'ERR_OVERLOADED', '--json'])
+    expect(told.json()).toMatchObject({ result: 'refused', refusal: { code: 'ERR_OVERLOADED' }, steps: [] })
+    const wrong = await explain(['--code', 'ERR_OVERLOAD'])
+    expect(wrong.code).toBe(exit.usage)
+    expect(wrong.error).toContain('did you mean `ERR_OVERLOADED`?')
+  })
+
   it.each([
     ['no configuration', ['explain'], '--config is required'],
     ['a time that is none', ['explain', '--config', 'x', '--at', 'noon'], 'noon is not a time in seconds'],

@@ -1,22 +1,35 @@
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { explanationText } from '../../src/explain/text.ts'
 import { newOffice, placeOf } from '../support/explaining.ts'
 import { WORKLOAD } from '../support/world.ts'
+import { chainingCases } from './cases/chaining.ts'
 import { shopCases } from './cases/shop.ts'
+import { tokenCases } from './cases/token.ts'
+import { transactionCases } from './cases/transaction.ts'
 
-const office = await newOffice()
-afterEach(() => office.reset())
-afterAll(() => office.close())
+const offices = {
+  dev: await newOffice(),
+  chaining: await newOffice('identity-chaining'),
+  transactions: await newOffice('transaction-tokens'),
+}
+afterAll(() => {
+  for (const office of Object.values(offices)) office.close()
+})
 
-const cases = shopCases(office)
+const cases = [
+  ...[...shopCases(offices.dev), ...tokenCases(offices.dev)].map((one) => ({ ...one, office: offices.dev })),
+  ...chainingCases(offices.chaining).map((one) => ({ ...one, office: offices.chaining })),
+  ...transactionCases(offices.transactions).map((one) => ({ ...one, office: offices.transactions })),
+]
 
 describe('a refusal is explained so that it can be put right from the text alone', () => {
   it('thirty different ones, and more', () => {
     expect(new Set(cases.map(({ code }) => code)).size).toBeGreaterThanOrEqual(30)
   })
 
-  it.each(cases)('$code: $title', async ({ code, edit, ask, place, expected, found, remedy, mend }) => {
+  it.each(cases)('$code: $title', async ({ office, code, edit, ask, place, expected, found, remedy, mend }) => {
+    office.reset()
     edit?.()
     const attempt = await ask()
     const explanation = await office.explain(attempt.parameters, attempt.asking)
