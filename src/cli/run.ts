@@ -1,3 +1,4 @@
+import { loadExtensions } from '../config/extensions.ts'
 import { DragomanError } from '../core/errors.ts'
 import { version } from '../version.ts'
 import { completionCommand } from './completion.ts'
@@ -7,7 +8,7 @@ import { diffCommand } from './diff.ts'
 import { doctorCommand } from './doctor/doctor.ts'
 import { explainCommand } from './explain/explain.ts'
 import { inspectCommand } from './inspect/inspect.ts'
-import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
+import { type Command, EXTENSION, exit, type Io, processIo, UsageError } from './io.ts'
 import { issuersCommand } from './issuers.ts'
 import { keysCommand } from './keys.ts'
 import { lintCommand } from './lint.ts'
@@ -56,7 +57,8 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
     return exit.done
   }
   try {
-    return await command.run(rest, io)
+    const { args, files } = command.options.includes(EXTENSION) ? extensionsIn(rest) : { args: rest, files: [] }
+    return await command.run(args, io, await loadExtensions(files), files)
   } catch (error) {
     if (error instanceof UsageError || isArgumentError(error)) {
       io.error(`dragoman ${name}: ${error.message}\n\n${help(command)}`)
@@ -73,6 +75,26 @@ function exitOf(error: unknown): number {
   const { cause } = error
   const system = cause instanceof Error && 'syscall' in cause && error.detail['problems'] === undefined
   return system ? exit.outside : exit.refused
+}
+
+/** Taken out of a command line: `--extension FILE` and `--extension=FILE`, as often as they are there. */
+function extensionsIn(line: readonly string[]): {
+  readonly args: readonly string[]
+  readonly files: readonly string[]
+} {
+  const [flag = ''] = EXTENSION[0].split(' ')
+  const args: string[] = []
+  const files: string[] = []
+  for (let at = 0; at < line.length; at += 1) {
+    const word = line[at] ?? ''
+    if (word.startsWith(`${flag}=`)) files.push(word.slice(flag.length + 1))
+    else if (word === flag) {
+      at += 1
+      files.push(line[at] ?? '')
+    } else args.push(word)
+  }
+  if (files.some((file) => file === '' || file.startsWith('-'))) throw new UsageError(`${flag} takes a file`)
+  return { args, files }
 }
 
 const isArgumentError = (error: unknown): error is Error =>

@@ -169,7 +169,7 @@ describe('dragoman explain', () => {
       ...AT,
     ])
     expect(out).toContain('ERR_TRUST_UNAVAILABLE')
-    expect(out).toContain('try again: nothing is said about the token')
+    expect(out).toContain('try again: the token may well be good')
     expect(code).toBe(exit.outside)
   })
 })

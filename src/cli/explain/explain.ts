@@ -15,7 +15,7 @@ import { parseForm } from '../../gateway/form.ts'
 import { rehearsedRequest } from '../../gateway/rehearsed.ts'
 import { hint } from '../../profiles/nearest.ts'
 import { provedKey, secondsOf } from '../given.ts'
-import { type Command, exit, type Io, UsageError } from '../io.ts'
+import { type Command, EXTENSION, exit, type Io, UsageError } from '../io.ts'
 import { showLedger } from '../show.ts'
 import { formOf } from './asked.ts'
 import { recordIn } from './audit-line.ts'
@@ -70,14 +70,16 @@ export const explainCommand: Command = {
     ['--request-id ID', 'an exchange that has taken place: the id in the X-Request-Id of its answer'],
     ['--audit FILE', 'where its audit record is; may be repeated'],
     ['--code CODE', 'a reason code by itself, such as a metric has it'],
+    EXTENSION,
     ['--json', 'prints one JSON object; see docs/schema/explanation.json'],
   ],
-  async run(args, io) {
+  async run(args, io, more) {
     const { values } = parseArgs({ args: joined(args), options: OPTIONS })
     if (values.config === undefined) throw new UsageError('--config is required')
     const record = await recordOf(values)
     const at = values.at === undefined ? record && Date.parse(record.time) / 1000 : secondsOf(values.at)
     const gateway = await createGateway(values.config, {
+      ...more,
       audit: auditToMemory,
       ...(at !== undefined && { clock: () => at }),
     })

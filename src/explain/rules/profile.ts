@@ -153,7 +153,19 @@ export const profileRules: Rules = {
   ERR_PROFILE_REQUIRED: required,
   ERR_PROFILE_CONDITION: (found) => {
     const { detail, stage } = found
-    const path = `${stage ?? 'stages'}.${String(detail['path'] ?? 'conditions')}`
+    // A stage of somebody's own has a rule of its own, and says what it expects.
+    if (detail['path'] === undefined) {
+      return {
+        path: stage,
+        expected: shown(detail['expected'] ?? 'what the stage asks for'),
+        found: `what the rule ${shown(detail['rule'] ?? 'of this stage')} refuses`,
+        remedies: [
+          `present a token, or send a request, that the stage${at(found, stage ?? 'stages')} takes`,
+          'or change its options there',
+        ],
+      }
+    }
+    const path = `${stage ?? 'stages'}.${String(detail['path'])}`
     const description = detail['description']
     return {
       path,
