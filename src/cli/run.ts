@@ -1,5 +1,6 @@
 import { loadExtensions } from '../config/extensions.ts'
 import { DragomanError } from '../core/errors.ts'
+import { closest } from '../profiles/nearest.ts'
 import { version } from '../version.ts'
 import { completionCommand } from './completion.ts'
 import { describeFailure } from './describe.ts'
@@ -49,7 +50,10 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
   }
   const command = commands.find((candidate) => candidate.name === name)
   if (command === undefined) {
-    io.error(`dragoman: there is no command ${JSON.stringify(name)}\n\n${overview()}`)
+    const meant = closest(name, [...commands.map((one) => one.name), 'help', 'version'])
+    io.error(
+      `dragoman: there is no command ${JSON.stringify(name)}${meant ? `; did you mean \`${meant}\`?` : ''}\n\n${overview()}`,
+    )
     return exit.usage
   }
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -61,7 +65,7 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
     return await command.run(args, io, await loadExtensions(files), files)
   } catch (error) {
     if (error instanceof UsageError || isArgumentError(error)) {
-      io.error(`dragoman ${name}: ${error.message}\n\n${help(command)}`)
+      io.error(`dragoman ${name}: ${error.message}${meantBy(error, command)}\n\n${help(command)}`)
       return exit.usage
     }
     io.error(`dragoman ${name}: ${describeFailure(error)}\n`)
@@ -99,6 +103,15 @@ function extensionsIn(line: readonly string[]): {
 
 const isArgumentError = (error: unknown): error is Error =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')
+
+/** The option that was meant by one that there is not. */
+function meantBy({ message }: Error, { options }: Command): string {
+  const [, written] = /^Unknown option '--?([^']+)'/.exec(message) ?? []
+  if (written === undefined) return ''
+  const known = options.flatMap(([flag]) => (flag.startsWith('--') ? [flag.slice(2).split(' ', 1)[0] ?? ''] : []))
+  const meant = closest(written, [...known, 'help'])
+  return meant === undefined ? '' : `; did you mean \`--${meant}\`?`
+}
 
 const overview = (): string =>
   [

@@ -135,7 +135,6 @@ describe('dragoman explain', () => {
 
   it.each([
     ['no token', ['--client', 'demo'], 'a token is expected on standard input'],
-    ['a file that is not there', ['--subject-token', 'none.jwt'], 'none.jwt cannot be read'],
     ['a key that is none', ['--client', 'demo', '--key', 'CONFIG'], 'is not a key in PEM'],
     ['a tenant that is not there', ['--tenant', 'other'], '--tenant is to be one of default'],
   ])('and %s', async (_, args, message) => {
@@ -146,6 +145,15 @@ describe('dragoman explain', () => {
     )
     expect(code).toBe(exit.usage)
     expect(error).toContain(message)
+  })
+
+  it.each([
+    ['a token', ['--client', 'demo', '--subject-token', 'none.jwt']],
+    ['an audit file', ['--request-id', 'a', '--audit', 'none.jsonl']],
+  ])('has exit code 3 for a file that is not there: %s', async (_, args) => {
+    const { code, error } = await explain(args)
+    expect(code).toBe(exit.outside)
+    expect(error).toMatch(/none\.(?:jwt|jsonl) cannot be read/)
   })
 
   it('has exit code 3 for what is outside', async () => {

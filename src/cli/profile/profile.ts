@@ -29,7 +29,8 @@ export const profileCommand: Command = {
   async run(args, io, more) {
     const [verb, file, ...rest] = args
     if (!VERBS.some((known) => known === verb)) throw new UsageError(`expected one of ${VERBS.join(', ')}`)
-    if (file === undefined || file.startsWith('-')) throw new UsageError(`dragoman profile ${verb} FILE`)
+    if (file === undefined || file.startsWith('-'))
+      throw new UsageError(`a profile is expected: dragoman profile ${verb} FILE`)
     const catalog = extended(builtin(), more)
     const now = Math.floor(Date.now() / 1000)
     const alone = await loadAlone(file, catalog, now)
