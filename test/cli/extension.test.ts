@@ -16,7 +16,7 @@ const motto = `export const extension = {
     name: 'residency',
     phase: 'meaning',
     summary: 'says where it is',
-    schema: { type: 'object', description: 'Anything.' },
+    schema: { type: 'object', properties: { danger_anything: { const: true, description: 'Gives it up.' } } },
     prepare: () => ({ transform: (draft) => draft }),
   }],
 }
@@ -106,6 +106,19 @@ describe('--extension', () => {
       expect(error).toContain('--extension takes a file')
     },
   )
+
+  it('has what it gives up found by `lint`, and told by `diff`', async () => {
+    writeFileSync(
+      file('danger.yaml'),
+      outsideProfile.replace(/residency: .*/, 'residency: { danger_anything: true }').replace('protobuf', 'jwt'),
+    )
+    const found = await command(['lint', file('danger.yaml'), '--extension', file('motto.mjs')])
+    expect(found.code).toBe(exit.refused)
+    expect(found.out).toMatch(/danger\.yaml:7:\d+: LINT-499\/danger: stages\[0\]\.residency\.danger_anything/)
+    const told = await command(['diff', file('plain.yaml'), file('danger.yaml'), '--extension', file('motto.mjs')])
+    expect(told.code).toBe(exit.refused)
+    expect(told.out).toContain('danger_anything was set under profile outside')
+  })
 
   it('is loaded by each thread that serves', async () => {
     const options = { count: 2, log: () => {} }
