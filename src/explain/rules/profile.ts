@@ -74,11 +74,11 @@ export const profileRules: Rules = {
         ...(asked.length > 0 && missing.length === 0 && near.length > 1
           ? ['ask for targets of one profile at a time: no profile serves all of these together']
           : [`ask for one of ${allowed.slice(0, SHOWN).map(shown).join(', ') || 'nothing: no target is allowed'}`]),
-        ...near
+        ...nearestTo(asked, near)
           .slice(0, MOST)
           .map(
-            (profile) =>
-              `or add ${asked.length === 0 ? 'the target' : allOf(missing.length > 0 ? missing : asked)} to accept.targets.allow of ${profile.name}${at({ ...found, profile }, 'accept.targets.allow')}`,
+            ([profile, lacking]) =>
+              `or add ${lacking.length === 0 ? 'the target' : allOf(lacking)} to accept.targets.allow of ${profile.name}${at({ ...found, profile }, 'accept.targets.allow')}`,
           ),
       ],
     }
@@ -284,6 +284,18 @@ export const profileRules: Rules = {
     ],
   }),
   ERR_PROFILE_EMBEDDED: embedded,
+}
+
+/** Profiles that serve some of these targets, or else all of them, each with those that it does not serve. */
+function nearestTo(
+  asked: readonly string[],
+  near: readonly Profile[],
+): readonly (readonly [Profile, readonly string[]])[] {
+  const each = near.map(
+    (profile) => [profile, asked.filter((target) => !profile.accepts.targets.allowed.has(target))] as const,
+  )
+  const some = each.filter(([, lacking]) => lacking.length < asked.length)
+  return some.length > 0 ? some : each
 }
 
 // Profiles that a remedy is spelled out for: more would not be read.

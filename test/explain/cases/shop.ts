@@ -182,7 +182,7 @@ export function shopCases(office: Office): readonly Case[] {
       ask: () => jwt({ audience: [CWT, DOWN] }),
       expected: 'a target of one profile',
       found: `${CWT} and ${DOWN}`,
-      remedy: 'ask for targets of one profile at a time',
+      remedy: new RegExp(`^or add ${DOWN} to accept\\.targets\\.allow of jwt-to-cwt at .*jwt-to-cwt\\.yaml:\\d+:\\d+$`),
       mend: (attempt) => with_(attempt, { audience: DOWN }),
     },
     {
