@@ -5,6 +5,7 @@ export default defineConfig({
   // The examples import the package by its name, as their readers will.
   resolve: {
     alias: {
+      'dragoman/testing': fileURLToPath(new URL('src/testing/index.ts', import.meta.url)),
       'dragoman/verify': fileURLToPath(new URL('src/verify/index.ts', import.meta.url)),
       dragoman: fileURLToPath(new URL('src/index.ts', import.meta.url)),
     },

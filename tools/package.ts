@@ -32,6 +32,49 @@ console.log('library works')
   )
   if (run(process.execPath, ['use.mjs']).trim() !== 'library works') throw new Error('the library does not work')
 
+  // A team tests its profiles in its own test runner, with a stage of its own.
+  writeFileSync(
+    join(folder, 'extension.mjs'),
+    `export const extension = { stages: [{
+  name: 'motto', phase: 'meaning', summary: 'adds a motto',
+  schema: { type: 'object', additionalProperties: false, required: ['says'], properties: { says: { type: 'string', description: 'It.' } } },
+  prepare: ({ says }) => ({ transform: (draft) => ({ ...draft, claims: { ...draft.claims, motto: says } }) }),
+}] }
+`,
+  )
+  writeFileSync(
+    join(folder, 'own.yaml'),
+    `name: own
+accept:
+  clients: [shop]
+  subject: { format: jwt, issuers: [https://login.example] }
+  targets: { allow: [https://orders.example] }
+stages:
+  - motto: { says: per aspera }
+  - format: { to: jwt }
+`,
+  )
+  writeFileSync(
+    join(folder, 'own.test.yaml'),
+    `setup: { issuers: [{ issuer: https://login.example, subjects: ['*'] }] }
+tokens: { ada: { claims: { sub: ada } } }
+cases:
+  - { name: the motto is added, request: { subject: ada }, expect: { token: { claims: { motto: per aspera } } } }
+`,
+  )
+  writeFileSync(
+    join(folder, 'own.spec.mjs'),
+    `import { test } from 'node:test'
+import { createTester, testsAt } from 'dragoman/testing'
+import { extension } from './extension.mjs'
+const tester = createTester(extension)
+for (const file of testsAt(['own.yaml']).tests) test(file, () => tester.assert(file))
+`,
+  )
+  run(process.execPath, ['--test', 'own.spec.mjs'])
+  const own = ['node_modules/dragoman/bin/dragoman.mjs', 'test', 'own.yaml', '--extension', 'extension.mjs']
+  if (!run(process.execPath, own).includes('all passed')) throw new Error('the command does not take the extension')
+
   // A service verifies tokens with nothing of a gateway but this folder.
   writeFileSync(
     join(folder, 'service.mjs'),

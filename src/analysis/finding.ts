@@ -1,3 +1,4 @@
+import type { Extension } from '../core/catalog.ts'
 import type { Path } from '../profiles/problem.ts'
 import type { Source } from '../profiles/source.ts'
 import type { Reading } from './reading.ts'
@@ -39,6 +40,8 @@ export interface Surroundings {
   mode(file: string): number | undefined
   /** Names of trust domains whose identifiers are not to leave, beside those that say so by their name. */
   readonly internal: readonly string[]
+  /** What profiles may name beside what is built in. */
+  readonly more?: Extension
 }
 
 /** What was found, and where. */

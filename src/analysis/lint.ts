@@ -2,7 +2,7 @@ import { DragomanError } from '../core/errors.ts'
 import { problemsOf } from '../profiles/problem.ts'
 import type { Source } from '../profiles/source.ts'
 import type { Finding, Rule, Surroundings } from './finding.ts'
-import { type Reading, readForAnalysis } from './reading.ts'
+import { type AnalysisTools, analysisTools, type Reading, readForAnalysis } from './reading.ts'
 import { allRules, lintRules, ownRules } from './rules/index.ts'
 import { type Silencing, silencingsIn } from './silence.ts'
 
@@ -22,16 +22,17 @@ export interface LintResult {
  */
 export async function lint(places: readonly string[], surroundings: Surroundings): Promise<LintResult> {
   const results: LintResult[] = []
-  for (const place of places) results.push(await lintOne(place, surroundings))
+  const tools = analysisTools(surroundings.more)
+  for (const place of places) results.push(await lintOne(place, surroundings, tools))
   return {
     findings: results.flatMap(({ findings }) => findings),
     silenced: results.flatMap(({ silenced }) => silenced),
   }
 }
 
-async function lintOne(place: string, surroundings: Surroundings): Promise<LintResult> {
+async function lintOne(place: string, surroundings: Surroundings, tools: AnalysisTools): Promise<LintResult> {
   try {
-    return judged(await readForAnalysis(place), surroundings)
+    return judged(await readForAnalysis(place, tools), surroundings)
   } catch (error) {
     const problems = error instanceof DragomanError ? problemsOf(error) : undefined
     if (problems === undefined) throw error

@@ -1,10 +1,11 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { builtin } from '../catalog.ts'
+import { builtin, extended } from '../catalog.ts'
 import { onDisk } from '../config/files.ts'
-import { configurationOf } from '../config/read.ts'
+import { configurationCheck, configurationOf } from '../config/read.ts'
 import { profileFiles, profilesIn } from '../config/tenant.ts'
 import type { Configuration, TenantEntry } from '../config/types.ts'
+import type { Catalog, Extension } from '../core/catalog.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { KeyStore } from '../core/keys.ts'
 import type { Profile } from '../core/profile.ts'
@@ -43,10 +44,18 @@ export interface Reading {
   readonly tenants: readonly ReadTenant[]
 }
 
-const catalog = builtin()
+/** What a reading is made with; takes some 50 milliseconds to make, so that who reads twice keeps it. */
+export interface AnalysisTools {
+  readonly catalog: Catalog
+  readonly check: Check
+  readonly configurationCheck: Check
+}
 
-/** The check of profiles; takes some 30 milliseconds to make, so that who reads twice keeps it. */
-export const analysisCheck = (): Check => profileCheck(catalog)
+/** The tools for what is built in, and for what there is beside it. */
+export function analysisTools(more: Extension = {}): AnalysisTools {
+  const catalog = extended(builtin(), more)
+  return { catalog, check: profileCheck(catalog), configurationCheck: configurationCheck(catalog.clientMethods) }
+}
 
 /** Stands for the gateway's own issuer where there is no configuration. */
 export const NO_ISSUER = 'https://this-gateway.invalid'
@@ -60,17 +69,17 @@ const KEY_LIFETIME = 400 * 86_400
  *
  * @throws {@link DragomanError} `ERR_PROFILE_*`, with the place of all that is wrong
  */
-export async function readForAnalysis(place: string, check: Check = analysisCheck()): Promise<Reading> {
+export async function readForAnalysis(place: string, tools: AnalysisTools = analysisTools()): Promise<Reading> {
   if (statSync(place, { throwIfNoEntry: false })?.isDirectory() === true) {
-    return { configuration: undefined, source: undefined, tenants: [await alone(filesIn(place), check)] }
+    return { configuration: undefined, source: undefined, tenants: [await alone(filesIn(place), tools)] }
   }
   const file = readText(place)
-  if (isProfile(file)) return { configuration: undefined, source: undefined, tenants: [await alone([file], check)] }
-  const configuration = configurationOf(file)
+  if (isProfile(file)) return { configuration: undefined, source: undefined, tenants: [await alone([file], tools)] }
+  const configuration = configurationOf(file, tools.configurationCheck)
   const inList = Object.hasOwn(Object(configuration.source?.value), 'tenants')
   const tenants: ReadTenant[] = []
   for (const [index, entry] of configuration.tenants.entries()) {
-    tenants.push(await tenantOf(entry, inList ? ['tenants', index] : [], configuration, check))
+    tenants.push(await tenantOf(entry, inList ? ['tenants', index] : [], configuration, tools))
   }
   return { configuration, source: configuration.source, tenants }
 }
@@ -104,7 +113,7 @@ async function tenantOf(
   entry: TenantEntry,
   base: Path,
   configuration: Configuration,
-  check: Check,
+  tools: AnalysisTools,
 ): Promise<ReadTenant> {
   const { issuer, clock_skew: clockSkew = 30, issuers = [], clients = [], secrets = [] } = entry
   const report = configuration.reportFor?.(entry) ?? reportOn(undefined)
@@ -112,7 +121,7 @@ async function tenantOf(
   report.settle()
   const names = secrets.map(({ name }) => name)
   const environment = {
-    ...(await surroundings(issuer, entry.keys, check)),
+    ...(await surroundings(issuer, entry.keys, tools)),
     clockSkew,
     issuers: issuers.map((trusted) => trusted.issuer),
     clients: clients.map(({ client_id: id }) => id),
@@ -127,12 +136,12 @@ async function tenantOf(
 }
 
 /** Each for itself: what they name is taken to be there. */
-async function alone(files: readonly SourceFile[], check: Check): Promise<ReadTenant> {
+async function alone(files: readonly SourceFile[], tools: AnalysisTools): Promise<ReadTenant> {
   const profiles: ReadProfile[] = []
   for (const file of files) {
     const document = readSource(file).value
     const environment = {
-      ...(await surroundings(NO_ISSUER, keysNamedIn(document), check)),
+      ...(await surroundings(NO_ISSUER, keysNamedIn(document), tools)),
       clockSkew: 30,
       issuers: valuesOf(document, 'issuers'),
       clients: valuesOf(document, 'clients'),
@@ -143,7 +152,7 @@ async function alone(files: readonly SourceFile[], check: Check): Promise<ReadTe
   return { name: 'default', issuer: NO_ISSUER, entry: undefined, base: [], profiles }
 }
 
-async function surroundings(issuer: string, entries: readonly KeyEntry[], check: Check) {
+async function surroundings(issuer: string, entries: readonly KeyEntry[], { catalog, check }: AnalysisTools) {
   const keys: KeyStore = await createKeyStore(
     entries.map(({ name, algorithm, certificates, self_signed }) => {
       const authority = certificates !== undefined || self_signed !== undefined
@@ -172,7 +181,7 @@ function profilesOf(files: readonly SourceFile[], environment: ProfileEnvironmen
   return all.map((profile, index) => {
     const source = readSource(files[index] ?? { file: '', text: '' })
     const document = source.value as ProfileDocument
-    return { profile, document, source, entries: entriesOf(document, catalog.stages, reportOn(source)) }
+    return { profile, document, source, entries: entriesOf(document, environment.catalog.stages, reportOn(source)) }
   })
 }
 

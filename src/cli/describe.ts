@@ -12,7 +12,15 @@ export function describeFailure(error: unknown): string {
   const { cause, cure } = errors[error.code]
   const { problems } = error.detail
   if (Array.isArray(problems)) return [`${error.code}`, ...problems, ...detailLines(error, IN_PROBLEMS)].join('\n')
-  return [`${error.code}: ${cause}`, ...detailLines(error), `  cure: ${cure}`].join('\n')
+  const system =
+    error.cause instanceof Error && 'syscall' in error.cause && 'code' in error.cause
+      ? [`  reason: ${error.cause.code}`]
+      : []
+  // What it points to is told in the lines above.
+  const pointer = /^See (?:`detail|the file)/.test(cure)
+  return [`${error.code}: ${cause}`, ...detailLines(error), ...system, ...(pointer ? [] : [`  cure: ${cure}`])].join(
+    '\n',
+  )
 }
 
 const detailLines = ({ detail }: DragomanError, without: ReadonlySet<string> = new Set()): readonly string[] =>

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { diff } from '../analysis/diff/diff.ts'
 import type { Change, Direction } from '../analysis/diff/fact.ts'
-import { type Command, exit, UsageError } from './io.ts'
+import { analysisTools } from '../analysis/reading.ts'
+import { type Command, EXTENSION, exit, UsageError } from './io.ts'
 
 /** What makes the command fail, for a pipeline. */
 const FAIL_ON: { readonly [when: string]: readonly Direction[] } = {
@@ -27,9 +28,10 @@ export const diffCommand: Command = {
     ['OLD', 'a configuration, a profile or a folder of profiles, as it was'],
     ['NEW', 'the same, as it is to be'],
     ['--fail-on WHEN', 'exits with 1 when something is widened (default), on any difference, or never'],
+    EXTENSION,
     ['--json', 'prints one JSON object: the differences by what they mean, each with its place'],
   ],
-  async run(args, io) {
+  async run(args, io, extension) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -41,7 +43,7 @@ export const diffCommand: Command = {
     const when = values['fail-on']
     const failing = Object.hasOwn(FAIL_ON, when) ? FAIL_ON[when] : undefined
     if (failing === undefined) throw new UsageError(`--fail-on takes ${Object.keys(FAIL_ON).join(', ')}`)
-    const changes = await diff(before, now)
+    const changes = await diff(before, now, analysisTools(extension))
     io.out(values.json ? `${JSON.stringify(grouped(changes))}\n` : text(changes))
     return changes.some(({ direction }) => failing.includes(direction)) ? exit.refused : exit.done
   },

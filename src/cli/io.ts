@@ -1,5 +1,9 @@
 import process from 'node:process'
 import { text } from 'node:stream/consumers'
+import { builtin, extended } from '../catalog.ts'
+import { configurationCheck, readConfiguration } from '../config/read.ts'
+import type { Configuration } from '../config/types.ts'
+import type { Extension } from '../core/catalog.ts'
 
 /** What a command talks to: replaced in tests. */
 export interface Io {
@@ -44,5 +48,16 @@ export interface Command {
   readonly options: readonly (readonly [string, string])[]
   /** What may stand first behind its name, where that is one of a few words. */
   readonly words?: readonly string[]
-  run(args: readonly string[], io: Io): Promise<number>
+  /** `more`: what the files `modules` of `--extension` export, for a command that has {@link EXTENSION} as an option. */
+  run(args: readonly string[], io: Io, more: Extension, modules: readonly string[]): Promise<number>
 }
+
+/** The option of each command that reads configurations or profiles: what they may name beside what is built in. */
+export const EXTENSION = [
+  '--extension MODULE',
+  'a JavaScript or TypeScript file with stages, codecs and the like of your own; may be repeated',
+] as const
+
+/** The configuration in a file, which may name what an extension has. @throws as {@link readConfiguration} */
+export const configurationIn = (file: string, more: Extension): Configuration =>
+  readConfiguration(file, configurationCheck(extended(builtin(), more).clientMethods))

@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util'
-import { readConfiguration } from '../config/read.ts'
 import { createFetcher } from '../trust/index.ts'
 import { nameText } from '../wire/name.ts'
-import { type Command, exit, UsageError } from './io.ts'
+import { type Command, configurationIn, EXTENSION, exit, UsageError } from './io.ts'
 import { type IssuerLook, lookAt } from './look.ts'
 import { duration, instant } from './time.ts'
 
@@ -12,17 +11,14 @@ export const issuersCommand: Command = {
   summary: 'fetches the keys of each issuer as the gateway would, and tells how they stand',
   usage: '--config FILE [--json]',
   example: 'dragoman issuers --config dragoman.yaml',
-  options: [
-    ['--config FILE', 'the configuration'],
-    ['--json', 'prints one JSON object'],
-  ],
-  async run(args, io) {
+  options: [['--config FILE', 'the configuration'], EXTENSION, ['--json', 'prints one JSON object']],
+  async run(args, io, more) {
     const { values } = parseArgs({
       args: [...args],
       options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } },
     })
     if (values.config === undefined) throw new UsageError('--config is required')
-    const { tenants, file } = readConfiguration(values.config)
+    const { tenants, file } = configurationIn(values.config, more)
     const tools = { file, fetch: createFetcher(), clock: () => Date.now() / 1000 }
     const looks = await Promise.all(
       tenants.flatMap(({ name, issuers = [] }) =>

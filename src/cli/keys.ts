@@ -2,13 +2,13 @@ import { createPublicKey } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readConfiguration } from '../config/read.ts'
 import { algorithmNamed, algorithmNames } from '../core/algorithms.ts'
+import type { Extension } from '../core/catalog.ts'
 import type { Signer } from '../core/keys.ts'
 import { createKeyStore, generatePrivateKey, type KeyEntry, keyOptions } from '../keys/index.ts'
 import { parseCertificate } from '../wire/certificate.ts'
 import { publicKey } from '../wire/jwk.ts'
-import { type Command, exit, type Io, UsageError } from './io.ts'
+import { type Command, configurationIn, EXTENSION, exit, type Io, UsageError } from './io.ts'
 import { instant } from './time.ts'
 
 /** `dragoman keys`: the signing keys of a configuration, without anything private; or a new one. */
@@ -22,10 +22,11 @@ export const keysCommand: Command = {
     ['list', 'name, algorithm, key id, thumbprint, end of the certificate; nothing private'],
     ['new', 'writes a private key (PKCS#8 in PEM) that only its owner can read, to a file that is not there yet'],
     ['--config FILE', 'list: the configuration'],
+    EXTENSION,
     ['--json', 'list: prints one JSON object'],
     ['--algorithm NAME', `new: one of ${algorithmNames.join(', ')}`],
   ],
-  async run(args, io) {
+  async run(args, io, extension) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -38,7 +39,7 @@ export const keysCommand: Command = {
     const [what, file, more] = positionals
     if (what === 'list' && file === undefined) {
       if (values.config === undefined) throw new UsageError('--config is required')
-      return listKeys(values.config, values.json, io)
+      return listKeys(values.config, values.json, io, extension)
     }
     if (what !== 'new' || more !== undefined) throw new UsageError('`list`, or `new` with one file, is required')
     if (file === undefined) throw new UsageError('the file to write is required')
@@ -58,8 +59,8 @@ interface Shown {
   readonly certificate_expires?: number
 }
 
-async function listKeys(config: string, json: boolean, io: Io): Promise<number> {
-  const { tenants, file } = readConfiguration(config)
+async function listKeys(config: string, json: boolean, io: Io, more: Extension): Promise<number> {
+  const { tenants, file } = configurationIn(config, more)
   const folder = dirname(resolve(file))
   const readFile = (name: string) => readFileSync(resolve(folder, name), 'utf8')
   const keys: Shown[] = []

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Finding } from '../analysis/finding.ts'
 import { lint } from '../analysis/lint.ts'
 import { modeOf } from '../config/secret-files.ts'
-import { type Command, exit, UsageError } from './io.ts'
+import { type Command, EXTENSION, exit, UsageError } from './io.ts'
 
 /** `dragoman lint`: what a configuration or a profile gives beyond what seems to be meant. */
 export const lintCommand: Command = {
@@ -14,9 +14,10 @@ export const lintCommand: Command = {
     ['--config FILE', 'the configuration; its profiles are looked at with it'],
     ['PROFILE', 'a profile or a folder of profiles, looked at alone'],
     ['--internal DOMAIN', 'a trust domain whose identifiers must not leave; may be repeated'],
+    EXTENSION,
     ['--json', 'prints one JSON object: findings, and what is silenced with its reason'],
   ],
-  async run(args, io) {
+  async run(args, io, more) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -28,7 +29,7 @@ export const lintCommand: Command = {
     })
     const places = [...(values.config === undefined ? [] : [values.config]), ...positionals]
     if (places.length === 0) throw new UsageError('--config, or a profile, is required')
-    const { findings, silenced } = await lint(places, { internal: values.internal, mode: modeOf })
+    const { findings, silenced } = await lint(places, { internal: values.internal, mode: modeOf, more })
     if (values.json) io.out(`${JSON.stringify({ findings: findings.map(members), silenced: silenced.map(members) })}\n`)
     else for (const finding of findings) io.out(`${describe(finding)}\n`)
     const count = findings.length === 0 ? 'nothing found' : `${findings.length} found`

@@ -1,4 +1,6 @@
+import { loadExtensions } from '../config/extensions.ts'
 import { DragomanError } from '../core/errors.ts'
+import { closest } from '../profiles/nearest.ts'
 import { version } from '../version.ts'
 import { completionCommand } from './completion.ts'
 import { describeFailure } from './describe.ts'
@@ -7,7 +9,7 @@ import { diffCommand } from './diff.ts'
 import { doctorCommand } from './doctor/doctor.ts'
 import { explainCommand } from './explain/explain.ts'
 import { inspectCommand } from './inspect/inspect.ts'
-import { type Command, exit, type Io, processIo, UsageError } from './io.ts'
+import { type Command, EXTENSION, exit, type Io, processIo, UsageError } from './io.ts'
 import { issuersCommand } from './issuers.ts'
 import { keysCommand } from './keys.ts'
 import { lintCommand } from './lint.ts'
@@ -48,7 +50,10 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
   }
   const command = commands.find((candidate) => candidate.name === name)
   if (command === undefined) {
-    io.error(`dragoman: there is no command ${JSON.stringify(name)}\n\n${overview()}`)
+    const meant = closest(name, [...commands.map((one) => one.name), 'help', 'version'])
+    io.error(
+      `dragoman: there is no command ${JSON.stringify(name)}${meant ? `; did you mean \`${meant}\`?` : ''}\n\n${overview()}`,
+    )
     return exit.usage
   }
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -56,10 +61,11 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
     return exit.done
   }
   try {
-    return await command.run(rest, io)
+    const { args, files } = command.options.includes(EXTENSION) ? extensionsIn(rest) : { args: rest, files: [] }
+    return await command.run(args, io, await loadExtensions(files), files)
   } catch (error) {
     if (error instanceof UsageError || isArgumentError(error)) {
-      io.error(`dragoman ${name}: ${error.message}\n\n${help(command)}`)
+      io.error(`dragoman ${name}: ${error.message}${meantBy(error, command)}\n\n${help(command)}`)
       return exit.usage
     }
     io.error(`dragoman ${name}: ${describeFailure(error)}\n`)
@@ -75,8 +81,37 @@ function exitOf(error: unknown): number {
   return system ? exit.outside : exit.refused
 }
 
+/** Taken out of a command line: `--extension FILE` and `--extension=FILE`, as often as they are there. */
+function extensionsIn(line: readonly string[]): {
+  readonly args: readonly string[]
+  readonly files: readonly string[]
+} {
+  const [flag = ''] = EXTENSION[0].split(' ')
+  const args: string[] = []
+  const files: string[] = []
+  for (let at = 0; at < line.length; at += 1) {
+    const word = line[at] ?? ''
+    if (word.startsWith(`${flag}=`)) files.push(word.slice(flag.length + 1))
+    else if (word === flag) {
+      at += 1
+      files.push(line[at] ?? '')
+    } else args.push(word)
+  }
+  if (files.some((file) => file === '' || file.startsWith('-'))) throw new UsageError(`${flag} takes a file`)
+  return { args, files }
+}
+
 const isArgumentError = (error: unknown): error is Error =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')
+
+/** The option that was meant by one that there is not. */
+function meantBy({ message }: Error, { options }: Command): string {
+  const [, written] = /^Unknown option '--?([^']+)'/.exec(message) ?? []
+  if (written === undefined) return ''
+  const known = options.flatMap(([flag]) => (flag.startsWith('--') ? [flag.slice(2).split(' ', 1)[0] ?? ''] : []))
+  const meant = closest(written, [...known, 'help'])
+  return meant === undefined ? '' : `; did you mean \`--${meant}\`?`
+}
 
 const overview = (): string =>
   [

@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createGateway, type Gateway } from '../compose.ts'
+import type { Extension } from '../core/catalog.ts'
 import { startWorkers } from '../workers/pool.ts'
 import { describeFailure } from './describe.ts'
-import { type Command, exit, type Io, UsageError } from './io.ts'
+import { type Command, EXTENSION, exit, type Io, UsageError } from './io.ts'
 import { everySecond, watchFiles } from './watch.ts'
 
 /** `dragoman serve`: runs the gateway from a configuration file until it is told to stop. */
@@ -15,9 +16,10 @@ export const serveCommand: Command = {
   options: [
     ['--config FILE', 'the configuration; see docs/reference/configuration.md'],
     ['--workers N', 'threads that serve, or auto for one on each core (default 1)'],
+    EXTENSION,
     ['--no-watch', 'reads it anew on SIGHUP only, not when one of its files changes'],
   ],
-  async run(args, io) {
+  async run(args, io, more, modules) {
     const { values } = parseArgs({
       args: [...args],
       options: {
@@ -32,8 +34,8 @@ export const serveCommand: Command = {
     // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
     const log = (event: string, detail: object) => io.error(`${event}: ${JSON.stringify(detail)}\n`)
     const { gateway, addresses } = await (count === 1
-      ? serveAlone(values.config, log, io)
-      : serveWithWorkers(values.config, count, log, io))
+      ? serveAlone(values.config, log, io, more)
+      : serveWithWorkers(values.config, count, log, io, modules))
     // Before it says that it listens: whoever reads that may send a signal.
     const stopped = untilStopped(gateway, io, { watch: values.watch })
     for (const address of addresses) io.error(`listening on ${address}\n`)
@@ -44,14 +46,14 @@ export const serveCommand: Command = {
 
 type Log = (event: string, detail: { readonly [name: string]: unknown }) => void
 
-async function serveAlone(configuration: string, log: Log, io: Io) {
-  const gateway = await createGateway(configuration, { log })
+async function serveAlone(configuration: string, log: Log, io: Io, more: Extension) {
+  const gateway = await createGateway(configuration, { ...more, log })
   for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
   return { gateway, addresses: await gateway.listen() }
 }
 
-async function serveWithWorkers(configuration: string, count: number, log: Log, io: Io) {
-  const gateway = await startWorkers(configuration, { count, log })
+async function serveWithWorkers(configuration: string, count: number, log: Log, io: Io, extensions: readonly string[]) {
+  const gateway = await startWorkers(configuration, { count, log, extensions })
   for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
   io.error(`${count} workers\n`)
   return { gateway, addresses: gateway.addresses }

@@ -1,13 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { readConfiguration } from '../config/read.ts'
 import { jsonOf } from '../testing/json.ts'
 import { junitOf } from '../testing/junit.ts'
 import { testCheck } from '../testing/read.ts'
 import { showSummary, showTest } from '../testing/show.ts'
 import { newWorkshop } from '../testing/stand.ts'
 import { passed, placesOf, runTest, type TestResult, testsAt } from '../testing/suite.ts'
-import { type Command, exit, UsageError } from './io.ts'
+import { type Command, configurationIn, EXTENSION, exit, UsageError } from './io.ts'
 
 /** `dragoman test`: runs the tests beside profiles. */
 export const testCommand: Command = {
@@ -21,10 +20,11 @@ export const testCommand: Command = {
     ['--no-twins', 'tries the cases only, not their negative twins'],
     ['--mutate', 'changes one thing in each profile at a time: its test must notice'],
     ['--verbose', 'says of each twin that is not tried why it does not apply'],
+    EXTENSION,
     ['--json', 'prints one JSON object'],
     ['--junit FILE', 'writes a report in JUnit XML, for CI servers'],
   ],
-  async run(args, io) {
+  async run(args, io, more) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -37,12 +37,12 @@ export const testCommand: Command = {
         mutate: { type: 'boolean', default: false },
       },
     })
-    const configuration = values.config === undefined ? undefined : readConfiguration(values.config)
+    const configuration = values.config === undefined ? undefined : configurationIn(values.config, more)
     const places = positionals.length > 0 ? positionals : configuration && placesOf(configuration)
     if (places === undefined) throw new UsageError('a path is expected, or --config')
     const { tests, untested } = testsAt(places)
     if (tests.length === 0) throw new UsageError(`there is no test (name.test.yaml) at ${places.join(', ')}`)
-    const workshop = newWorkshop(configuration)
+    const workshop = newWorkshop(configuration, more)
     const check = testCheck()
     const results: TestResult[] = []
     for (const file of tests) {

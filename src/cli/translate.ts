@@ -11,7 +11,7 @@ import { exchangeToken } from '../exchange/exchange.ts'
 import { asClient } from '../explain/given.ts'
 import { parseJsonObject } from '../wire/json.ts'
 import { provedKey, secondsOf } from './given.ts'
-import { type Command, exit, UsageError } from './io.ts'
+import { type Command, EXTENSION, exit, UsageError } from './io.ts'
 import { showRecord } from './show.ts'
 
 const OPTIONS = {
@@ -51,9 +51,10 @@ export const translateCommand: Command = {
     ['--key FILE', 'a key (PEM, public or private) whose possession is taken as proved'],
     ['--tenant NAME', 'the tenant, where there are several'],
     ['--at SECONDS', 'the time to judge by, in seconds since 1970 (default: now)'],
+    EXTENSION,
     ['--json', 'prints one JSON object: answer or error, and the audit record'],
   ],
-  async run(args, io) {
+  async run(args, io, more) {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
     if (values.config === undefined || values.profile === undefined) {
       throw new UsageError('--config and --profile are required')
@@ -61,6 +62,7 @@ export const translateCommand: Command = {
     const memory = auditToMemory()
     const at = values.at === undefined ? undefined : secondsOf(values.at)
     const gateway = await createGateway(values.config, {
+      ...more,
       audit: () => memory,
       ...(at !== undefined && { clock: () => at }),
     })

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { auditToMemory } from '../audit/index.ts'
 import { createGateway } from '../compose.ts'
-import { type Command, exit, UsageError } from './io.ts'
+import { type Command, EXTENSION, exit, UsageError } from './io.ts'
 
 /** `dragoman validate`: everything that a start would check, without a start. */
 export const validateCommand: Command = {
@@ -11,15 +11,16 @@ export const validateCommand: Command = {
   example: 'dragoman validate --config dragoman.yaml',
   options: [
     ['--config FILE', 'the configuration'],
+    EXTENSION,
     ['--json', 'prints one JSON object: tenants, profiles with their digests, warnings'],
   ],
-  async run(args, io) {
+  async run(args, io, more) {
     const { values } = parseArgs({
       args: [...args],
       options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } },
     })
     if (values.config === undefined) throw new UsageError('--config is required')
-    const gateway = await createGateway(values.config, { audit: auditToMemory })
+    const gateway = await createGateway(values.config, { ...more, audit: auditToMemory })
     const tenants = gateway.tenants.map(({ name, services: { issuer, profiles } }) => ({
       name,
       issuer,

@@ -14,3 +14,6 @@ export interface Catalog {
   /** Compiles an expression of a profile. */
   readonly expression: (source: string) => Expression
 }
+
+/** What is given beside the built-in ones: values of one's own, by kind. */
+export type Extension = { readonly [Kind in Exclude<keyof Catalog, 'expression'>]?: Catalog[Kind] }

@@ -391,8 +391,8 @@ export const errors = {
   ),
   ERR_PROFILE_EMBEDDED: badToken(
     'the embedded token is not acceptable',
-    'The token to be taken out of the subject token is absent or fails its own rules.',
-    'See `detail` for the claim and the reason code inside.',
+    'The token to be taken out of the subject token is absent or fails its own rules; or the subject token may not be carried inside the output.',
+    'See `detail` for the claim and the reason code inside, or for what is carried.',
   ),
 
   // Profiles and configuration, when they are loaded: these stop the start

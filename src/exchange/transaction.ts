@@ -110,8 +110,9 @@ export function startTransaction(draft: Draft, exchange: Exchange): Draft {
   const earlier = isReplacement(subject, profile) ? subject.claims : undefined
   const { details, context } = transaction.kind
   const variables = variablesOf(draft, exchange)
-  const tctx = told(details, request.request_details, earlier?.['tctx'], variables, 'request_details')
-  const rctx = told(context, request.request_context, earlier?.['rctx'], variables, 'request_context')
+  const told = tellerOf(transaction.kind.name, variables)
+  const tctx = told(details, request.request_details, earlier?.['tctx'], 'request_details')
+  const rctx = told(context, request.request_context, earlier?.['rctx'], 'request_context')
   const chain = chainOf(transaction)
   return {
     ...draft,
@@ -132,35 +133,38 @@ type Parameter = keyof typeof CLAIMS
 /** The claims that are made of what a client tells. */
 const CLAIMS = { request_details: 'tctx', request_context: 'rctx' } as const
 
-function told(
-  members: ReadonlyMap<string, Member>,
-  sent: ValueMap = map(),
-  before: Value | undefined,
-  variables: Variables,
-  parameter: Parameter,
-): ValueMap | undefined {
-  const earlier = isMap(before) ? before : map()
-  for (const name of Object.keys(sent)) {
-    const value = sent[name]
-    if (earlier[name] !== undefined) {
-      if (!sameValue(value, earlier[name])) throw frozen(CLAIMS[parameter], name)
-    } else if (!members.has(name) && parameter === 'request_details') {
-      // What surrounds a call is told by many, for many: what no row has is left out. What is to be done is not.
-      throw new DragomanError('ERR_PROFILE_CONTEXT', { detail: { parameter, expected: [...members.keys()] } })
+const tellerOf =
+  (transaction: string, variables: Variables) =>
+  (
+    members: ReadonlyMap<string, Member>,
+    sent: ValueMap = map(),
+    before: Value | undefined,
+    parameter: Parameter,
+  ): ValueMap | undefined => {
+    const earlier = isMap(before) ? before : map()
+    for (const name of Object.keys(sent)) {
+      const value = sent[name]
+      if (earlier[name] !== undefined) {
+        if (!sameValue(value, earlier[name])) throw frozen(CLAIMS[parameter], name)
+      } else if (!members.has(name) && parameter === 'request_details') {
+        // What surrounds a call is told by many, for many: what no row has is left out. What is to be done is not.
+        throw new DragomanError('ERR_PROFILE_CONTEXT', {
+          detail: { transaction, parameter, expected: [...members.keys()] },
+        })
+      }
     }
-  }
-  const entries = new Map(Object.entries(earlier))
-  for (const [name, member] of members) {
-    if (entries.has(name)) continue
-    const made = member.make === undefined ? sent[name] : member.make(variables)
-    // An expression has no other way to say that there is none.
-    const value = made === null ? undefined : made
-    if (!fits(value, member)) {
-      throw new DragomanError('ERR_PROFILE_CONTEXT', {
-        detail: { parameter, member: name, expected: memberOf(member) },
-      })
+    const entries = new Map(Object.entries(earlier))
+    for (const [name, member] of members) {
+      if (entries.has(name)) continue
+      const made = member.make === undefined ? sent[name] : member.make(variables)
+      // An expression has no other way to say that there is none.
+      const value = made === null ? undefined : made
+      if (!fits(value, member)) {
+        throw new DragomanError('ERR_PROFILE_CONTEXT', {
+          detail: { transaction, parameter, member: name, expected: memberOf(member) },
+        })
+      }
+      if (value !== undefined) entries.set(name, value)
     }
-    if (value !== undefined) entries.set(name, value)
+    return entries.size === 0 ? undefined : map(entries)
   }
-  return entries.size === 0 ? undefined : map(entries)
-}

@@ -22,6 +22,8 @@ export interface Explained {
   /** Absent: the configuration was not read from a file. */
   readonly configuration?: ConfigurationPlaces | undefined
   readonly notes?: readonly string[] | undefined
+  /** It is about a reason code, and about no exchange. */
+  readonly byItself?: boolean
 }
 
 /**
@@ -85,11 +87,18 @@ function refusalOf(error: DragomanError, rehearsal: Rehearsal, explained: Explai
   const found = foundOf(error, rehearsal, explained, {
     near,
     profile: rehearsal.profile,
-    step: entry?.step ?? 'read',
+    step: entry?.step ?? (explained.byItself === true ? 'no step in particular' : 'read'),
     stage: entry?.path,
   })
   const { error: name, description, cause } = errors[error.code]
-  return { code: error.code, error: name, description, step: found.step, cause, ...toldBy(wordsFor(found), found) }
+  return {
+    code: error.code,
+    error: name,
+    description,
+    step: found.step,
+    cause,
+    ...toldBy(wordsFor(found, explained.byItself), found),
+  }
 }
 
 /** The profiles that a refusal is about: the selected one, or those that came as far as the rule that refused. */

@@ -4,12 +4,11 @@ import { shown, spanText, timeText } from './words.ts'
 
 /** An explanation as a terminal shows it. */
 export function explanationText(explanation: Explanation, ledger: readonly string[] = []): string {
-  const { result, profile, client, refusal, steps, not_chosen, output, notes, request_id, time, tenant } = explanation
-  const whose = `${profile?.name ?? 'no profile'} for ${client === undefined ? 'nobody' : shown(client.id)}`
+  const { refusal, steps, not_chosen, output, notes } = explanation
+  // Of a reason code by itself there are no steps.
+  const head = steps.length === 0 && refusal ? [refusal.code] : headLines(explanation)
   const lines = [
-    `${result.replace('_', ' ').padEnd(10)}  ${whose}${refusal ? `: ${refusal.code}` : ''}`,
-    ...(request_id === undefined ? [] : [`  request    ${shown(request_id)}`]),
-    `  judged by  ${time}${tenant === 'default' ? '' : `, tenant ${tenant}`}${client ? `, client by ${client.method}` : ''}`,
+    ...head,
     ...(refusal ? refusalLines(refusal) : []),
     ...(output ? outputLines(output) : []),
     ...(ledger.length > 0 ? ['  claims', ...ledger.map((line) => `    ${line}`)] : []),
@@ -18,6 +17,15 @@ export function explanationText(explanation: Explanation, ledger: readonly strin
     ...notes.map((note) => `  note       ${note}`),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function headLines({ result, profile, client, refusal, request_id, time, tenant }: Explanation): readonly string[] {
+  const whose = `${profile?.name ?? 'no profile'} for ${client === undefined ? 'nobody' : shown(client.id)}`
+  return [
+    `${result.replace('_', ' ').padEnd(10)}  ${whose}${refusal ? `: ${refusal.code}` : ''}`,
+    ...(request_id === undefined ? [] : [`  request    ${shown(request_id)}`]),
+    `  judged by  ${time}${tenant === 'default' ? '' : `, tenant ${tenant}`}${client ? `, client by ${client.method}` : ''}`,
+  ]
 }
 
 function refusalLines(refusal: Refusal): readonly string[] {

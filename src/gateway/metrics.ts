@@ -31,8 +31,7 @@ export function together(measured: readonly Measured[]): Promise<string> {
 }
 
 /** What the main thread counts of its workers. */
-export function workerCounters(wanted: number) {
-  const registry = new Registry()
+export function workerCounters(wanted: number, registry = new Registry()) {
   const registers = [registry]
   const serving = new Gauge({
     name: 'dragoman_workers',
@@ -106,7 +105,7 @@ export function newCounters(surroundings: 'process' | 'thread' | 'nothing' = 'pr
     registry,
     exchanges: tallyCounter({
       name: 'dragoman_exchanges_total',
-      help: 'Token exchanges, by how they ended',
+      help: 'Token exchanges, by how they ended; `profile` is empty where none was selected, `code` where a token was issued',
       labelNames: ['tenant', 'profile', 'result', 'code'],
       registers,
     }),
@@ -210,8 +209,27 @@ export function metricsOf(
   }
 }
 
+/** A metric of ours, as its reference has it. */
+export interface Described {
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+/** Every metric that there can be, but for those of the process and of Node. */
+export function describedMetrics(): readonly Described[] {
+  const { registry } = newCounters('nothing')
+  collected(registry, [], { inFlight: 0 })
+  workerCounters(0, registry)
+  return registry.getMetricsAsArray().map((metric) => {
+    const { name, help, type } = metric
+    return { name, help, type: String(type), labels: Reflect.get(metric, 'labelNames') as readonly string[] }
+  })
+}
+
 /** What is read when somebody asks. */
-function collected(registry: Registry, tenants: readonly GatewayTenant[], turns: Turns): void {
+function collected(registry: Registry, tenants: readonly GatewayTenant[], turns: Pick<Turns, 'inFlight'>): void {
   const registers = [registry]
   new Gauge({
     name: 'dragoman_exchanges_in_flight',
@@ -235,7 +253,7 @@ function collected(registry: Registry, tenants: readonly GatewayTenant[], turns:
   })
   new Gauge({
     name: 'dragoman_issuer_ready',
-    help: 'Whether the keys of an issuer are at hand',
+    help: '1: the keys of an issuer are at hand; 0: they could not be fetched, or nobody has asked for them yet',
     labelNames: ['tenant', 'issuer'],
     registers,
     aggregator: 'max',

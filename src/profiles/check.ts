@@ -125,7 +125,10 @@ function problemOf(error: ErrorObject): Problem {
     case 'const':
       return { path, message: `expected ${JSON.stringify(params['allowedValue'])}, or no such option` }
     case 'pattern':
-      return { path, message: `expected text that matches ${params['pattern']}` }
+      return {
+        path,
+        message: `expected ${PATTERNS[String(params['pattern'])] ?? `text that matches ${params['pattern']}`}`,
+      }
     case 'minLength':
       return { path, message: 'expected text that is not empty' }
     case 'maxLength':
@@ -145,10 +148,24 @@ function problemOf(error: ErrorObject): Problem {
     case 'maximum':
     case 'exclusiveMinimum':
     case 'exclusiveMaximum':
-      return { path, message: `expected a number ${params['comparison']} ${params['limit']}` }
+      return { path, message: `expected a number ${BOUNDS[String(params['comparison'])]} ${params['limit']}` }
     default:
       return { path, message: error.message ?? `does not fit (${keyword})` }
   }
+}
+
+const BOUNDS: { readonly [comparison: string]: string } = {
+  '<=': 'of at most',
+  '>=': 'of at least',
+  '<': 'below',
+  '>': 'above',
+}
+
+/** Patterns of the schemas in words: who has to read one has to know what was meant. */
+const PATTERNS: { readonly [pattern: string]: string | undefined } = {
+  '^https?://[^?#]+$': 'a URL with https:// (or http://), without query and fragment',
+  '^[a-z0-9][a-z0-9-]*$': 'a name of small letters, digits and hyphens',
+  '^[0-9a-f]{64}$': 'a SHA-256 in hex: 64 digits and small letters',
 }
 
 interface Alternative {

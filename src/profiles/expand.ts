@@ -1,4 +1,4 @@
-import { type Document, isMap, isPair, isScalar, isSeq, parseDocument, type YAMLMap } from 'yaml'
+import { type Document, isMap, isNode, isPair, isScalar, isSeq, parseDocument, type YAMLMap } from 'yaml'
 import { defaultTypes } from '../core/acceptance.ts'
 import type { Catalog } from '../core/catalog.ts'
 import { tokenTypes } from '../core/types.ts'
@@ -116,9 +116,14 @@ function imply(document: Document, tokens: YAMLMap, { types, audience, clockSkew
 
 function put(document: Document, node: YAMLMap, name: string, value: unknown): void {
   const pair = document.createPair(name, value)
-  if (isScalar(pair.value)) pair.value.comment = ' default'
-  else if (isScalar(pair.key)) pair.key.commentBefore = ' default'
+  mark(pair.value)
   node.items.push(pair)
+}
+
+/** Behind what was added, on its line. */
+function mark(value: unknown): void {
+  if (isMap(value)) for (const item of value.items) mark(item.value)
+  else if (isNode(value)) value.comment = ' default'
 }
 
 /** A member a line, and lists of plain values in one. */

@@ -1,6 +1,7 @@
 import process from 'node:process'
 import type { Worker } from 'node:worker_threads'
 import { createGateway, type Gateway, type Settled } from '../compose.ts'
+import { loadExtensions } from '../config/extensions.ts'
 import { type ListenerSetting, reserve } from '../gateway/listen.ts'
 import { type Measured, together, workerCounters } from '../gateway/metrics.ts'
 import { type ReplayTable, releaseLocks } from '../stores/shared.ts'
@@ -16,6 +17,8 @@ export interface Workers extends Pick<Gateway, 'close' | 'files' | 'generation' 
 
 export interface WorkersOptions {
   readonly count: number
+  /** Files of `--extension`, which each thread loads for itself: functions cannot be sent. */
+  readonly extensions?: readonly string[]
   /** Told of defects, of workers that ended, and of when they serve again. */
   readonly log: (event: string, detail: { readonly [name: string]: unknown }) => void
   /** Told of each thread that is started. */
@@ -43,11 +46,18 @@ const POOL_THREADS_EACH = 4
  *
  * @throws {@link DragomanError} as {@link createGateway} does, and the error of the operating system for a port
  */
-export async function startWorkers(configuration: string, { count, log, spawned }: WorkersOptions): Promise<Workers> {
+export async function startWorkers(
+  configuration: string,
+  { count, log, spawned, extensions = [] }: WorkersOptions,
+): Promise<Workers> {
   // Read when the first of them is needed. Threads share one pool, which has four by default.
   process.env['UV_THREADPOOL_SIZE'] ??= String(Math.min(1024, POOL_THREADS_EACH * count))
   const streams = auditStreams()
-  const gateway = await createGateway(configuration, { audit: (_, file) => streams.open(file), threads: {} })
+  const gateway = await createGateway(configuration, {
+    ...(await loadExtensions(extensions)),
+    audit: (_, file) => streams.open(file),
+    threads: {},
+  })
   const listeners = await reserve(gateway.listeners())
   const counted = workerCounters(count)
   const places: Place[] = Array.from({ length: count }, (_, index) => newPlace(index + 1))
@@ -72,6 +82,7 @@ export async function startWorkers(configuration: string, { count, log, spawned 
     const worker = spawnWorker({
       number: place.number,
       configuration,
+      extensions,
       limit: Math.floor(LINES_ON_THE_WAY / (2 * count)),
       handlers: handlersOf(place),
       failed: (cause) => log('worker', { worker: place.number, ...cause }),

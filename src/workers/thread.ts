@@ -2,13 +2,15 @@
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createGateway, type Gateway, type Guess, type Prepared } from '../compose.ts'
+import { loadExtensions } from '../config/extensions.ts'
 import { peer } from './calls.ts'
 import type { FromMain, Plan, ToMain } from './protocol.ts'
 import { auditOutbox } from './records.ts'
 
 if (parentPort === null) throw new TypeError('a worker thread')
-const { configuration, taken, limit } = workerData as {
+const { configuration, extensions, taken, limit } = workerData as {
   readonly configuration: string
+  readonly extensions: readonly string[]
   readonly taken: SharedArrayBuffer
   readonly limit: number
 }
@@ -23,6 +25,7 @@ const handlers: FromMain = {
     plan = first
     const { settled } = first
     gateway = await createGateway(configuration, {
+      ...(await loadExtensions(extensions)),
       audit: (_, file) => records.sink(file),
       log: (event, detail) => main.tell('log', { event, detail }),
       threads: { settled, everywhere: () => main.ask('metrics'), guessed: told },

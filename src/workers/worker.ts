@@ -20,6 +20,7 @@ export interface Running {
 export interface WorkerOptions {
   readonly number: number
   readonly configuration: string
+  readonly extensions: readonly string[]
   /** Lines of audit records that it may have on the way; see {@link Outbox}. */
   readonly limit: number
   /** What it may ask of this thread. `records` is told of how many there were, once they are taken. */
@@ -32,10 +33,10 @@ export interface WorkerOptions {
 const YOUNG_MIB = 24
 
 /** Starts a thread. It does nothing before it is asked to. */
-export function spawnWorker({ number, configuration, limit, handlers, failed }: WorkerOptions): Running {
+export function spawnWorker({ number, configuration, extensions, limit, handlers, failed }: WorkerOptions): Running {
   const taken = new Int32Array(new SharedArrayBuffer(4))
   const thread = new Worker(new URL(`./thread${extension()}`, import.meta.url), {
-    workerData: { configuration, taken: taken.buffer, limit },
+    workerData: { configuration, extensions, taken: taken.buffer, limit },
     env: SHARE_ENV,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     name: `dragoman ${number}`,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { diff } from '../../src/analysis/diff/diff.ts'
-import { analysisCheck } from '../../src/analysis/reading.ts'
+import { analysisTools } from '../../src/analysis/reading.ts'
 import { DragomanError } from '../../src/core/errors.ts'
 
 let folder: string
@@ -339,7 +339,7 @@ listeners: [{ port: 8080 }]
     const place = (side: string) => join(folder, side, 'dragoman.yaml')
     for (const side of ['old', 'new']) writeFileSync(join(folder, side, 'p.yaml'), PROFILE)
     writeFileSync(place('old'), base)
-    const check = analysisCheck()
+    const tools = analysisTools()
     let tried = 0
     for (const [path, changed] of mutations(parse(base))) {
       // No profile takes tokens of it, and no profile names it.
@@ -347,7 +347,7 @@ listeners: [{ port: 8080 }]
       writeFileSync(place('new'), stringify(changed))
       let changes: Awaited<ReturnType<typeof diff>>
       try {
-        changes = await diff(place('old'), place('new'), check)
+        changes = await diff(place('old'), place('new'), tools)
       } catch (error) {
         expect(error, path).toBeInstanceOf(DragomanError)
         continue
@@ -365,7 +365,7 @@ listeners: [{ port: 8080 }]
 
 describe('no change of what ships is overlooked', () => {
   const shipped = join(import.meta.dirname, '../../profiles')
-  const check = analysisCheck()
+  const tools = analysisTools()
   // Between them they have each stage.
   const names = ['jwt-delegate', 'jwt-downscope', 'jwt-to-x509', 'pairwise-subject', 'x509-to-cwt']
 
@@ -381,7 +381,7 @@ describe('no change of what ships is overlooked', () => {
       writeFileSync(join(now, 'p.yaml'), stringify(changed))
       let changes: Awaited<ReturnType<typeof diff>>
       try {
-        changes = await diff(join(before, 'p.yaml'), join(now, 'p.yaml'), check)
+        changes = await diff(join(before, 'p.yaml'), join(now, 'p.yaml'), tools)
       } catch (error) {
         // It cannot be loaded with that.
         expect(error, path).toBeInstanceOf(DragomanError)

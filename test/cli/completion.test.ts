@@ -45,7 +45,7 @@ describe('in a real bash', () => {
   })
 
   it('a word that begins with a hyphen is an option of the command', async () => {
-    expect(await offered('lint', '-')).toEqual(['--config', '--internal', '--json', '--help'])
+    expect(await offered('lint', '-')).toEqual(['--config', '--internal', '--extension', '--json', '--help'])
     expect(await offered('lint', '--config', 'a.yaml', '--j')).toEqual(['--json'])
     expect(await offered('nothing', '-')).toEqual([])
   })

@@ -50,6 +50,17 @@ describe('an exit code means the same with every command', () => {
     expect(error).toContain(`usage: dragoman ${name}`)
   })
 
+  it.each([
+    [['validat'], 'did you mean `validate`?'],
+    [['validate', '--confg', 'x'], 'did you mean `--config`?'],
+    [['test', '--mutat'], 'did you mean `--mutate`?'],
+    [['nothing-like-it'], 'there is no command "nothing-like-it"\n'],
+  ])('%j is told what was meant: 2', async (args, says) => {
+    const { code, error } = await command(args)
+    expect(code).toBe(2)
+    expect(error).toContain(says)
+  })
+
   it.each<[string, readonly string[]]>([
     ['serve', []],
     ['validate', []],

@@ -101,6 +101,18 @@ describe('dragoman explain', () => {
     )
   })
 
+  it('tells of a code by itself, and of one that there is not which was meant', async () => {
+    const { code, out, json } = await explain(['--code', 'ERR_OVERLOADED'])
+    expect(code).toBe(exit.done)
+    expect(out).toMatch(/^ERR_OVERLOADED\n.*to pass {4}ask again after the time in Retry-After/s)
+    expect(() => json()).toThrow()
+    const told = await explain(['--code', 'ERR_OVERLOADED', '--json'])
+    expect(told.json()).toMatchObject({ result: 'refused', refusal: { code: 'ERR_OVERLOADED' }, steps: [] })
+    const wrong = await explain(['--code', 'ERR_OVERLOAD'])
+    expect(wrong.code).toBe(exit.usage)
+    expect(wrong.error).toContain('did you mean `ERR_OVERLOADED`?')
+  })
+
   it.each([
     ['no configuration', ['explain'], '--config is required'],
     ['a time that is none', ['explain', '--config', 'x', '--at', 'noon'], 'noon is not a time in seconds'],
@@ -123,7 +135,6 @@ describe('dragoman explain', () => {
 
   it.each([
     ['no token', ['--client', 'demo'], 'a token is expected on standard input'],
-    ['a file that is not there', ['--subject-token', 'none.jwt'], 'none.jwt cannot be read'],
     ['a key that is none', ['--client', 'demo', '--key', 'CONFIG'], 'is not a key in PEM'],
     ['a tenant that is not there', ['--tenant', 'other'], '--tenant is to be one of default'],
   ])('and %s', async (_, args, message) => {
@@ -134,6 +145,15 @@ describe('dragoman explain', () => {
     )
     expect(code).toBe(exit.usage)
     expect(error).toContain(message)
+  })
+
+  it.each([
+    ['a token', ['--client', 'demo', '--subject-token', 'none.jwt']],
+    ['an audit file', ['--request-id', 'a', '--audit', 'none.jsonl']],
+  ])('has exit code 3 for a file that is not there: %s', async (_, args) => {
+    const { code, error } = await explain(args)
+    expect(code).toBe(exit.outside)
+    expect(error).toMatch(/none\.(?:jwt|jsonl) cannot be read/)
   })
 
   it('has exit code 3 for what is outside', async () => {
@@ -157,7 +177,7 @@ describe('dragoman explain', () => {
       ...AT,
     ])
     expect(out).toContain('ERR_TRUST_UNAVAILABLE')
-    expect(out).toContain('try again: nothing is said about the token')
+    expect(out).toContain('try again: the token may well be good')
     expect(code).toBe(exit.outside)
   })
 })

@@ -12,7 +12,7 @@ const rows: readonly Row[] = [
     'issuer: https://gw.example',
     'issuer: gw.example',
     'ERR_PROFILE_SCHEMA',
-    ['1:9: issuer: expected text that matches ^https?://[^?#]+$'],
+    ['1:9: issuer: expected a URL with https:// (or http://), without query and fragment'],
   ],
   [
     'issuer: https://gw.example',
@@ -48,7 +48,7 @@ const rows: readonly Row[] = [
     'issuer: https://gw.example',
     'issuer: https://gw.example?x',
     'ERR_PROFILE_SCHEMA',
-    ['1:9: issuer: expected text that matches ^https?://[^?#]+$'],
+    ['1:9: issuer: expected a URL with https:// (or http://), without query and fragment'],
   ],
   [
     'issuer: https://gw.example',
@@ -63,7 +63,7 @@ const rows: readonly Row[] = [
     ['4:13: listeners[1].port: is that of another entry too'],
   ],
   ['port: 8080', 'port: http', 'ERR_PROFILE_SCHEMA', ['3:30: listeners[0].port: expected a whole number, found text']],
-  ['port: 8080', 'port: 70000', 'ERR_PROFILE_SCHEMA', ['3:30: listeners[0].port: expected a number <= 65535']],
+  ['port: 8080', 'port: 70000', 'ERR_PROFILE_SCHEMA', ['3:30: listeners[0].port: expected a number of at most 65535']],
   [
     'port: 8080',
     'prt: 8080',
@@ -271,7 +271,7 @@ const rows: readonly Row[] = [
     'client_secret: canary-secret',
     'client_secret_sha256: ABC',
     'ERR_PROFILE_SCHEMA',
-    ['10:95: clients[0].client_secret_sha256: expected text that matches ^[0-9a-f]{64}$'],
+    ['10:95: clients[0].client_secret_sha256: expected a SHA-256 in hex: 64 digits and small letters'],
   ],
   ['    jwks: {', '    jkws: {', 'ERR_PROFILE_SCHEMA', ['13:5: issuers[0].jkws: unknown option; did you mean `jwks`?']],
   ["    subjects: ['*']\n", '', 'ERR_PROFILE_SCHEMA', ['12:5: issuers[0]: `subjects` is missing']],
@@ -342,7 +342,7 @@ const rows: readonly Row[] = [
     'profiles: profiles',
     'profiles: profiles\nclock_skew: 301',
     'ERR_PROFILE_SCHEMA',
-    ['16:13: clock_skew: expected a number <= 300'],
+    ['16:13: clock_skew: expected a number of at most 300'],
   ],
   [
     'profiles: profiles',
@@ -357,7 +357,7 @@ const rows: readonly Row[] = [
     'profiles: profiles',
     'profiles: profiles\nlimits: { body_bytes: 1 }',
     'ERR_PROFILE_SCHEMA',
-    ['16:23: limits.body_bytes: expected a number >= 1024'],
+    ['16:23: limits.body_bytes: expected a number of at least 1024'],
   ],
   [
     'profiles: profiles',

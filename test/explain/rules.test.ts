@@ -2,33 +2,54 @@ import { describe, expect, it } from 'vitest'
 import { errors } from '../../src/core/errors.ts'
 import { rules } from '../../src/explain/rules/index.ts'
 import { shown, spanText, timeText } from '../../src/explain/words.ts'
+import type { Office } from '../support/explaining.ts'
+import { chainingCases } from './cases/chaining.ts'
+import { ALONE, RECORDED } from './cases/served.ts'
+import { shopCases } from './cases/shop.ts'
+import { tokenCases } from './cases/token.ts'
+import { transactionCases } from './cases/transaction.ts'
 
-/** What no exchange comes to: said before there is one, or when a configuration is loaded. */
-const ELSEWHERE = [
-  ...[
-    'METHOD',
-    'ENDPOINT',
-    'READ_ONLY',
-    'HTTP',
-    'HEADERS',
-    'TIMEOUT',
-    'MEDIA_TYPE',
-    'TOO_LARGE',
-    'FORM',
-    'BATCH',
-    'FORWARDED',
-  ].map((name) => `ERR_REQUEST_${name}`),
-  ...['SYNTAX', 'SCHEMA', 'OPTION', 'ORDER', 'RENDERING'].map((name) => `ERR_PROFILE_${name}`),
-  // Said by a service that verifies, of requests to itself.
-  ...['INSUFFICIENT_SCOPE', 'UNLISTED', 'ALTERED'].map((name) => `ERR_REQUEST_${name}`),
-  ...['ERR_CLIENT_SLOWED', 'ERR_TRUST_CONFIG', 'ERR_KEY_CONFIG', 'ERR_OVERLOADED'],
-]
+/** What no request can provoke, and why. */
+const UNPROVOKED: { readonly [code: string]: string } = {
+  ERR_PROFILE_SYNTAX: 'stops the start, or a reload',
+  ERR_PROFILE_SCHEMA: 'stops the start, or a reload',
+  ERR_PROFILE_OPTION: 'stops the start, or a reload',
+  ERR_PROFILE_ORDER: 'stops the start, or a reload',
+  ERR_PROFILE_RENDERING: 'stops the start, or a reload',
+  ERR_TRUST_CONFIG: 'stops the start, or a reload',
+  ERR_KEY_CONFIG: 'stops the start, or a reload',
+  ERR_INTERNAL: 'a defect: a request that provokes one is a bug to be mended',
+  ERR_REQUEST_INSUFFICIENT_SCOPE: 'said by a service with `dragoman/verify`, of requests to itself',
+  ERR_REQUEST_UNLISTED: 'said by a service with `dragoman/verify`, of requests to itself',
+  ERR_REQUEST_ALTERED: 'said by a service with `dragoman/verify`, of requests to itself',
+}
 
-describe('the words for a refusal', () => {
-  it('are there for each reason code that an exchange can come to', () => {
-    const without = Object.keys(errors).filter((code) => !(code in rules) && !ELSEWHERE.includes(code))
-    expect(without).toEqual([])
-    expect(ELSEWHERE.filter((code) => code in rules || !(code in errors))).toEqual([])
+// No case is run here: what is asked is which there are.
+const nowhere = {
+  ...{ folder: '', file: () => '', edit() {}, reset() {}, close() {} },
+  alpha: { files: new Map(), signers: {} },
+} as unknown as Office
+
+const explained = new Set<string>([
+  ...[shopCases, tokenCases, chainingCases, transactionCases].flatMap((of) => of(nowhere).map(({ code }) => code)),
+  ...Object.keys(RECORDED),
+  ...Object.keys(ALONE),
+])
+
+describe('every reason code that a request can provoke', () => {
+  const provoked = Object.keys(errors).filter((code) => !(code in UNPROVOKED))
+
+  it.each(provoked)('%s has words of its own, and a case that they help in', (code) => {
+    expect(code in rules).toBe(true)
+    expect([...explained]).toContain(code)
+  })
+
+  it('is in the catalogue, or was taken out of it', () => {
+    const known = Object.keys(errors)
+    expect(
+      [...Object.keys(UNPROVOKED), ...explained, ...Object.keys(rules)].filter((code) => !known.includes(code)),
+    ).toEqual([])
+    expect(Object.keys(UNPROVOKED).filter((code) => explained.has(code))).toEqual([])
   })
 })
 

@@ -69,8 +69,8 @@ describe('a value that does not fit its schema', () => {
     ['a long list', { type: 'array', maxItems: 1 }, [1, 2], [': expected at most 1 in the list']],
     ['a repeated entry', { type: 'array', uniqueItems: true }, ['a', 'b', 'a'], ['[2]: stands in the list twice']],
     ['an empty map', map({ a: {} }, { minProperties: 1 }), {}, [': expected at least one option']],
-    ['a small number', { type: 'integer', minimum: 1 }, 0, [': expected a number >= 1']],
-    ['a large number', { type: 'integer', exclusiveMaximum: 9 }, 9, [': expected a number < 9']],
+    ['a small number', { type: 'integer', minimum: 1 }, 0, [': expected a number of at least 1']],
+    ['a large number', { type: 'integer', exclusiveMaximum: 9 }, 9, [': expected a number below 9']],
     [
       'a name that cannot be',
       { type: 'object', propertyNames: { pattern: '^a' } },

@@ -47,7 +47,7 @@ describe('the table of transactions', () => {
   it.each<[string, string, string]>([
     ['clients: [demo, orders]', 'clients: [nobody]', 'there is no client "nobody"'],
     ['subjects: [user/*]', "subjects: ['u-*']", 'an exact subject, a prefix ending in'],
-    ['    lifetime: 60', '    lifetime: 901', '<= 900'],
+    ['    lifetime: 60', '    lifetime: 901', 'at most 900'],
     ['    lifetime: 60', '    lifetime: 60\n    replacements: 2', 'it is for subject tokens of type'],
     ['    lifetime: 60', '    lifetime: 60\n    subject_token_types: [urn:x]', 'expected one that the profile takes'],
     ['    scope: [order.pay]\n', '', 'scope'],

@@ -25,7 +25,7 @@ import { rewrite } from './live.ts'
 import { seen } from './watch.ts'
 import { ISSUER, NOW, type Parameters, said, TOKEN_EXCHANGE } from './world.ts'
 
-/** The two trust domains of `dragoman dev`, with profiles of their own that can be changed like the configuration. */
+/** The trust domains of `dragoman dev`, or of one of its scenarios, with profiles of their own that can be changed like the configuration. */
 export interface Office {
   readonly folder: string
   readonly alpha: Alpha
@@ -49,15 +49,24 @@ export interface Asking {
   readonly facts?: Partial<RequestFacts>
   /** Keys of the replay store that are claimed already. */
   readonly used?: (key: string) => boolean
+  /** Where there are several tenants. */
+  readonly tenant?: string
+  /** Put behind the form as it is. */
+  readonly raw?: string
+  /** What the gateway is made of otherwise than it is. */
+  readonly instead?: (services: Services) => Partial<Services>
 }
 
 const fits = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(explanationSchema)
 
-export async function newOffice(): Promise<Office> {
+export async function newOffice(scenario?: string): Promise<Office> {
   const folder = mkdtempSync(join(tmpdir(), 'dragoman-explain-'))
-  const { configuration, alpha } = await writeFolder(folder, { host: '127.0.0.1', port: 8080, tlsPort: 8443 }, NOW)
-  rewrite(folder, 'dragoman.yaml', /^profiles: .*$/m, 'profiles: profiles')
-  cpSync(SHIPPED_PROFILES, join(folder, 'profiles'), { recursive: true })
+  const here = { host: '127.0.0.1', port: 8080, tlsPort: 8443 }
+  const { configuration, alpha } = await writeFolder(folder, here, NOW, scenario)
+  if (scenario === undefined) {
+    rewrite(folder, 'dragoman.yaml', /^profiles: .*$/m, 'profiles: profiles')
+    cpSync(SHIPPED_PROFILES, join(folder, 'profiles'), { recursive: true })
+  }
   const before = mkdtempSync(join(tmpdir(), 'dragoman-explain-'))
   cpSync(folder, before, { recursive: true })
   return {
@@ -83,8 +92,9 @@ export async function newOffice(): Promise<Office> {
       const request = requestFor(parameters, asking)
       const given = options.client === undefined ? services : asClient(services, options.client)
       const claim = async (key: string) => !(await services.replay.claimed?.(key, NOW))
+      const replay = asking.instead === undefined ? { replay: { claim } } : {}
       if (request instanceof DragomanError) recordRefusal({ id: 'after' }, request, services)
-      else await exchangeToken(request, { ...given, replay: { claim } }).catch(() => {})
+      else await exchangeToken(request, { ...given, ...replay }).catch(() => {})
       await gateway.http.close()
       const [record] = memory.records
       if (record === undefined) throw new Error('no record')
@@ -112,9 +122,9 @@ export function placeOf(text: string, what: string): { readonly line: number; re
 async function opened(configuration: string, asking: Asking) {
   const memory = auditToMemory()
   const gateway = await createGateway(configuration, { audit: () => memory, clock: () => asking.at ?? NOW })
-  const [tenant] = gateway.tenants
+  const tenant = gateway.tenants.find(({ name }) => name === (asking.tenant ?? 'default'))
   if (tenant === undefined) throw new Error('no tenant')
-  const { proved, client = 'demo' } = asking
+  const { proved, client = 'demo', instead } = asking
   const { proofMethods } = tenant.services
   const claims: string[] = []
   const services: Services = {
@@ -126,6 +136,7 @@ async function opened(configuration: string, asking: Asking) {
     proofMethods: proved
       ? [{ name: 'key', prove: () => ({ method: 'dpop', publicKey: proved }) }, ...proofMethods]
       : proofMethods,
+    ...instead?.(tenant.services),
   }
   const options = { configuration: tenant.places, client: client ?? undefined }
   return { gateway, memory, claims, services, options }
@@ -138,13 +149,14 @@ function checked(explanation: Explanation): Explanation {
   return explanation
 }
 
-function requestFor(parameters: Parameters, { facts }: Asking): TokenRequest | DragomanError {
+function requestFor(parameters: Parameters, { facts, raw = '' }: Asking): TokenRequest | DragomanError {
   const form = new URLSearchParams()
-  const all: Parameters = { grant_type: TOKEN_EXCHANGE, subject_token_type: tokenTypes.jwt, ...parameters }
+  const type = parameters['assertion'] === undefined ? { subject_token_type: tokenTypes.jwt } : {}
+  const all: Parameters = { grant_type: TOKEN_EXCHANGE, ...type, ...parameters }
   for (const [name, value] of Object.entries(all)) for (const one of [value ?? []].flat()) form.append(name, one)
   const known: RequestFacts = { id: 'test', authorization: undefined, dpop: [], chain: undefined, ...facts }
   try {
-    return tokenRequest(parseForm(Buffer.from(form.toString())), known, grants)
+    return tokenRequest(parseForm(Buffer.from(`${form}${raw}`)), known, grants)
   } catch (error) {
     if (error instanceof DragomanError) return error
     throw error

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decodeProtectedHeader } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import { gate } from '../support/gate.ts'
+import { rewrite } from '../support/live.ts'
 import { newWorld, type World } from '../support/world.ts'
 
 const target = 'https://one.beta.example'
@@ -38,6 +40,18 @@ const metric = async (name: string) => {
   const { body } = await world.gateway.http.inject({ url: '/metrics' })
   return body.split('\n').find((line) => line.startsWith(name))
 }
+
+const ALGORITHMS = ['ES256', 'ES384', 'Ed25519'] as const
+const algorithmOf = (round: number) => ALGORITHMS[round % ALGORITHMS.length] ?? 'ES256'
+const jose = (algorithm: string) => (algorithm === 'Ed25519' ? 'EdDSA' : algorithm)
+/** The key of the profile is another from now on, once it is read. */
+const signBy = (algorithm: string) =>
+  rewrite(
+    world.folder,
+    'dragoman.yaml',
+    /\{ name: signing, .* \}/,
+    `{ name: signing, algorithm: ${algorithm}, generate: true }`,
+  )
 
 describe('a reload', () => {
   it('puts the new profiles in force', async () => {
@@ -112,7 +126,10 @@ describe('a reload', () => {
         const { status, body } = await exchange()
         expect(status).toBe(200)
         const { profile_digest: digest = '', expires_at: end = 0 } = world.last()
-        lifetimes.push(Number(body['expires_in']))
+        const lifetime = Number(body['expires_in'])
+        lifetimes.push(lifetime)
+        // The lifetime is the profile's, the key the configuration's: of one generation, or of none.
+        expect(decodeProtectedHeader(String(body['access_token'])).alg).toBe(jose(algorithmOf(lifetime - 1000)))
         // One configuration has one lifetime: the record's digest of the profile says which it was.
         digests.set(digest, (digests.get(digest) ?? new Set()).add(end - world.now))
       }
@@ -120,6 +137,8 @@ describe('a reload', () => {
     const clients = [client(), client(), client()]
     let failed = 0
     for (let round = 1; round <= 100; round += 1) {
+      // A broken one is half new: what can be read of it must not count either.
+      signBy(algorithmOf(round))
       write(round % 10 === 0 ? 'name: [broken' : profile(1000 + round))
       await world.gateway.reload().catch(() => {
         failed += 1
@@ -131,6 +150,7 @@ describe('a reload', () => {
     expect(failed).toBe(10)
     expect(world.gateway.generation).toBe(91)
     expect(lifetimes.length).toBeGreaterThan(20)
+    expect(new Set(lifetimes).size).toBeGreaterThan(5)
     expect([...digests.values()].every((ends) => ends.size === 1)).toBe(true)
   })
 })

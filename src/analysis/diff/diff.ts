@@ -1,5 +1,5 @@
 import type { Source } from '../../profiles/source.ts'
-import { analysisCheck, type Reading, type ReadProfile, type ReadTenant, readForAnalysis } from '../reading.ts'
+import { analysisTools, type Reading, type ReadProfile, type ReadTenant, readForAnalysis } from '../reading.ts'
 import { accessChanges, assertComparable, audienceChanges, type Pair } from './access.ts'
 import { tenantFacts } from './configuration-facts.ts'
 import { type Change, changeAt, compareFacts, type Fact, list } from './fact.ts'
@@ -13,8 +13,8 @@ import { profileFacts } from './profile-facts.ts'
  *
  * @throws {@link DragomanError} for a side that cannot be loaded, or where a configuration is compared with profiles
  */
-export async function diff(before: string, now: string, check = analysisCheck()): Promise<readonly Change[]> {
-  const [old, later] = [await readForAnalysis(before, check), await readForAnalysis(now, check)]
+export async function diff(before: string, now: string, tools = analysisTools()): Promise<readonly Change[]> {
+  const [old, later] = [await readForAnalysis(before, tools), await readForAnalysis(now, tools)]
   assertComparable(old.tenants, later.tenants)
   const changes = tenantPairs(old, later).flatMap(([was, is]) => tenantChanges(was, is, old.source, later.source))
   return [...changes, ...processChanges(old, later)]

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util'
 import { auditToMemory } from '../../audit/index.ts'
 import { createGateway } from '../../compose.ts'
-import { readConfiguration } from '../../config/read.ts'
 import type { Configuration } from '../../config/types.ts'
+import type { Extension } from '../../core/catalog.ts'
 import { DragomanError } from '../../core/errors.ts'
 import { problemsOf } from '../../profiles/problem.ts'
 import { createFetcher } from '../../trust/index.ts'
-import { type Command, exit, UsageError } from '../io.ts'
+import { type Command, configurationIn, EXTENSION, exit, UsageError } from '../io.ts'
 import { lookAt } from '../look.ts'
 import { certificateChecks, endCheck, fileChecks } from './files.ts'
 import { type Checked, not, ok } from './finding.ts'
@@ -18,17 +18,14 @@ export const doctorCommand: Command = {
   summary: 'looks at what a gateway needs around it: clock, ports, files, issuers, certificates',
   usage: '--config FILE [--json]',
   example: 'dragoman doctor --config dragoman.yaml',
-  options: [
-    ['--config FILE', 'the configuration'],
-    ['--json', 'prints one JSON object'],
-  ],
-  async run(args, io) {
+  options: [['--config FILE', 'the configuration'], EXTENSION, ['--json', 'prints one JSON object']],
+  async run(args, io, more) {
     const { values } = parseArgs({
       args: [...args],
       options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } },
     })
     if (values.config === undefined) throw new UsageError('--config is required')
-    const checks = await examine(readConfiguration(values.config))
+    const checks = await examine(configurationIn(values.config, more), more)
     if (values.json) io.out(`${JSON.stringify({ checks })}\n`)
     else for (const check of checks) io.out(`${describe(check)}\n`)
     const states = new Set(checks.map(({ state }) => state))
@@ -36,7 +33,7 @@ export const doctorCommand: Command = {
   },
 }
 
-async function examine(configuration: Configuration): Promise<readonly Checked[]> {
+async function examine(configuration: Configuration, more: Extension): Promise<readonly Checked[]> {
   const { file, tenants } = configuration
   const clock = () => Date.now() / 1000
   const fetch = createFetcher()
@@ -46,7 +43,7 @@ async function examine(configuration: Configuration): Promise<readonly Checked[]
   const now = clock()
   const skew = Math.min(...tenants.map(({ clock_skew: seconds = 30 }) => seconds))
   return [
-    await configurationCheck(configuration),
+    await configurationCheck(configuration, more),
     clockCheck(looks, skew),
     ...(await portChecks(configuration)),
     ...fileChecks(configuration),
@@ -65,10 +62,10 @@ async function examine(configuration: Configuration): Promise<readonly Checked[]
   ]
 }
 
-async function configurationCheck(configuration: Configuration): Promise<Checked> {
+async function configurationCheck(configuration: Configuration, more: Extension): Promise<Checked> {
   const what = `configuration ${configuration.file}`
   try {
-    const gateway = await createGateway(configuration, { audit: auditToMemory })
+    const gateway = await createGateway(configuration, { ...more, audit: auditToMemory })
     const profiles = gateway.tenants.flatMap(({ services }) => services.profiles.all)
     await gateway.close()
     return ok(what, `${profiles.length} profiles`)

@@ -93,6 +93,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'latin1')
   } catch {
-    throw new UsageError(`${file} cannot be read`)
+    throw new Error(`${file} cannot be read`)
   }
 }

@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { AuditRecord } from '../../core/audit.ts'
-import { UsageError } from '../io.ts'
 
 // One record has some kilobytes; a line beyond this is none.
 const MAX_LINE = 1024 * 1024
@@ -10,7 +9,7 @@ const MAX_LINE = 1024 * 1024
  * The audit record with this id in a file of records, one a line; the last one, should there be several. Reads the file
  * once and holds no more than a line of it.
  *
- * @throws {@link UsageError} for a file that cannot be read
+ * @throws an Error for a file that cannot be read
  */
 export async function recordIn(file: string, id: string): Promise<AuditRecord | undefined> {
   const wanted = JSON.stringify(id)
@@ -21,7 +20,7 @@ export async function recordIn(file: string, id: string): Promise<AuditRecord | 
       found = recordOf(line, id) ?? found
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new UsageError(`${file} cannot be read (${error.code})`)
+    if (error instanceof Error && 'code' in error) throw new Error(`${file} cannot be read (${error.code})`)
     throw error
   }
   return found

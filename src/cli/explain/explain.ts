@@ -4,16 +4,18 @@ import { auditToMemory } from '../../audit/index.ts'
 import { createGateway, type Gateway } from '../../compose.ts'
 import type { Tenant } from '../../config/tenant.ts'
 import type { AuditRecord } from '../../core/audit.ts'
-import { DragomanError } from '../../core/errors.ts'
+import { DragomanError, type ErrorCode, errors } from '../../core/errors.ts'
 import type { TokenRequest } from '../../core/exchange.ts'
+import { explainCode } from '../../explain/code.ts'
 import { explainRecord } from '../../explain/record.ts'
 import { explainRequest, explainUnread } from '../../explain/request.ts'
 import { explanationText } from '../../explain/text.ts'
 import type { Explanation } from '../../explain/types.ts'
 import { parseForm } from '../../gateway/form.ts'
 import { rehearsedRequest } from '../../gateway/rehearsed.ts'
+import { hint } from '../../profiles/nearest.ts'
 import { provedKey, secondsOf } from '../given.ts'
-import { type Command, exit, type Io, UsageError } from '../io.ts'
+import { type Command, EXTENSION, exit, type Io, UsageError } from '../io.ts'
 import { showLedger } from '../show.ts'
 import { formOf } from './asked.ts'
 import { recordIn } from './audit-line.ts'
@@ -37,6 +39,7 @@ const OPTIONS = {
   tenant: { type: 'string' },
   at: { type: 'string' },
   'request-id': { type: 'string' },
+  code: { type: 'string' },
   audit: { type: 'string', multiple: true },
   json: { type: 'boolean', default: false },
 } as const
@@ -45,7 +48,7 @@ const OPTIONS = {
 export const explainCommand: Command = {
   name: 'explain',
   summary: 'tells why a request is refused, where the rule stands and what would make it pass; issues nothing',
-  usage: '--config FILE --client ID [request] < token, or --config FILE --request-id ID --audit FILE',
+  usage: '--config FILE --client ID [request] < token | --request-id ID --audit FILE | --code CODE',
   example: 'dragoman explain --config dragoman.yaml --client demo --audience https://orders.example < subject.jwt',
   options: [
     ['--config FILE', 'the configuration'],
@@ -66,29 +69,41 @@ export const explainCommand: Command = {
     ['--at SECONDS', 'the time to judge by, in seconds since 1970 (default: now, or that of the record)'],
     ['--request-id ID', 'an exchange that has taken place: the id in the X-Request-Id of its answer'],
     ['--audit FILE', 'where its audit record is; may be repeated'],
+    ['--code CODE', 'a reason code by itself, such as a metric has it'],
+    EXTENSION,
     ['--json', 'prints one JSON object; see docs/schema/explanation.json'],
   ],
-  async run(args, io) {
+  async run(args, io, more) {
     const { values } = parseArgs({ args: joined(args), options: OPTIONS })
     if (values.config === undefined) throw new UsageError('--config is required')
     const record = await recordOf(values)
     const at = values.at === undefined ? record && Date.parse(record.time) / 1000 : secondsOf(values.at)
     const gateway = await createGateway(values.config, {
+      ...more,
       audit: auditToMemory,
       ...(at !== undefined && { clock: () => at }),
     })
     try {
       const tenant = tenantOf(gateway, values.tenant ?? record?.tenant)
-      const explanation =
-        record !== undefined && !hasTokens(values)
-          ? explainRecord(record, tenant.services, { configuration: tenant.places })
-          : await explained(values, record, tenant, io)
+      const explanation = await explanationOf(values, record, tenant, io)
       io.out(values.json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation, ledgerOf(explanation)))
-      return exitCode(explanation)
+      return values.code === undefined ? exitCode(explanation) : exit.done
     } finally {
       await gateway.http.close()
     }
   },
+}
+
+async function explanationOf(
+  values: Values,
+  record: AuditRecord | undefined,
+  tenant: Tenant,
+  io: Io,
+): Promise<Explanation> {
+  const { services, places: configuration } = tenant
+  if (values.code !== undefined) return explainCode(codeNamed(values.code), services, { configuration })
+  if (record !== undefined && !hasTokens(values)) return explainRecord(record, services, { configuration })
+  return explained(values, record, tenant, io)
 }
 
 /** One in sixty-four request ids begins with a hyphen, and would be taken for an option. */
@@ -137,6 +152,12 @@ async function explained(
   }
   const explanation = await explainRequest(request, held, options)
   return record === undefined ? explanation : { ...explanation, request_id: record.id }
+}
+
+/** @throws {@link UsageError} for a code that there is not, with the nearest */
+function codeNamed(text: string): ErrorCode {
+  if (Object.hasOwn(errors, text)) return text as ErrorCode
+  throw new UsageError(`${text} is no reason code; ${hint(text, Object.keys(errors), 'there are')}`)
 }
 
 /** Whom a record names; where the subject token stood for the client, the record has a digest at most. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Command, exit } from '../io.ts'
+import { type Command, exit, UsageError } from '../io.ts'
 import { read } from './read.ts'
 
 /** `dragoman inspect`: any known token in readable form. Verifies nothing, and says so. */
@@ -14,6 +14,7 @@ export const inspectCommand: Command = {
     const { positionals } = parseArgs({ args: [...args], allowPositionals: true, strict: true, options: {} })
     const [file] = positionals
     const text = file === undefined ? await io.input() : readFileSync(file, 'latin1')
+    if (text.trim() === '') throw new UsageError('a token is expected, on standard input or in a file')
     const { lines, known } = read(text, Math.floor(Date.now() / 1000))
     io.out(`${lines.join('\n')}\n`)
     return known ? exit.done : exit.refused

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util'
-import { builtin } from '../../catalog.ts'
+import { builtin, extended } from '../../catalog.ts'
 import { loadAlone } from '../../config/alone.ts'
-import { readConfiguration } from '../../config/read.ts'
 import type { Configuration, TenantEntry } from '../../config/types.ts'
+import type { Extension } from '../../core/catalog.ts'
 import { expandProfile } from '../../profiles/expand.ts'
-import { type Command, exit, type Io, UsageError } from '../io.ts'
+import { type Command, configurationIn, EXTENSION, exit, type Io, UsageError } from '../io.ts'
 import { showLoss } from './loss.ts'
 import { SIZE_OPTIONS, showSize } from './size.ts'
 
@@ -23,31 +23,33 @@ export const profileCommand: Command = {
     ['--carrier NAME', 'size: what the token travels in: header (8 KiB), cookie, uri, body (default: header)'],
     ['--limit BYTES', 'size: how much that takes, such as 8192 or 16KiB'],
     ['--claims FILE', 'size: claims as a JSON object (default: 32 characters for each that is kept)'],
+    EXTENSION,
     ['--json', 'loss, size: prints one JSON object'],
   ],
-  async run(args, io) {
+  async run(args, io, more) {
     const [verb, file, ...rest] = args
     if (!VERBS.some((known) => known === verb)) throw new UsageError(`expected one of ${VERBS.join(', ')}`)
-    if (file === undefined || file.startsWith('-')) throw new UsageError(`dragoman profile ${verb} FILE`)
-    const catalog = builtin()
+    if (file === undefined || file.startsWith('-'))
+      throw new UsageError(`a profile is expected: dragoman profile ${verb} FILE`)
+    const catalog = extended(builtin(), more)
     const now = Math.floor(Date.now() / 1000)
     const alone = await loadAlone(file, catalog, now)
-    if (verb === 'expand') return expand(alone.text, rest, io)
+    if (verb === 'expand') return expand(alone.text, rest, io, more)
     const codec = catalog.codecs.find(({ format }) => format === alone.profile.rendering.format)
     if (codec === undefined) throw new TypeError('a profile that is loaded has a codec')
-    if (verb === 'size') return showSize(alone, codec, rest, now, io)
+    if (verb === 'size') return showSize(alone, codec, rest, now, io, more)
     const { values } = parseArgs({ args: [...rest], options: { json: SIZE_OPTIONS.json } })
     return showLoss(alone, codec, values.json, now, io)
   },
 }
 
-function expand(text: string, args: readonly string[], io: Io): number {
+function expand(text: string, args: readonly string[], io: Io, more: Extension): number {
   const { values } = parseArgs({
     args: [...args],
     options: { config: { type: 'string', short: 'c' }, tenant: { type: 'string' } },
   })
-  const catalog = builtin()
-  const tenant = values.config === undefined ? undefined : tenantOf(readConfiguration(values.config), values.tenant)
+  const catalog = extended(builtin(), more)
+  const tenant = values.config === undefined ? undefined : tenantOf(configurationIn(values.config, more), values.tenant)
   io.out(
     expandProfile(text, catalog, {
       types: (format) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes,

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Alone } from '../../config/alone.ts'
-import { readConfiguration } from '../../config/read.ts'
 import { algorithmNames } from '../../core/algorithms.ts'
+import type { Extension } from '../../core/catalog.ts'
 import type { Codec } from '../../core/codec.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { Signer } from '../../core/keys.ts'
 import { map, type Value } from '../../core/value.ts'
 import { OTHERS } from '../../profiles/loss.ts'
-import { exit, type Io, UsageError } from '../io.ts'
+import { configurationIn, exit, type Io, UsageError } from '../io.ts'
 import { fatesOf } from './loss.ts'
 import { addedBy, layOut, newSigners, type Sample, sampleClaims } from './probe.ts'
 
@@ -49,6 +49,7 @@ export async function showSize(
   args: readonly string[],
   now: number,
   io: Io,
+  more: Extension,
 ): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: SIZE_OPTIONS })
   const carrier = CARRIERS[values.carrier]
@@ -63,7 +64,7 @@ export async function showSize(
     const carried = size.token + carrier.around
     sizes.push({ ...size, carried, fits: carried <= limit })
   }
-  const chosen = alone.algorithm ?? configured(values.config, alone.profile.key)
+  const chosen = alone.algorithm ?? configured(values.config, alone.profile.key, more)
   const own = sizes.find(({ algorithm }) => algorithm === chosen)
   const { profile } = alone
   if (values.json) {
@@ -74,9 +75,9 @@ export async function showSize(
 }
 
 /** The algorithm of a key, as a configuration has it. */
-function configured(file: string | undefined, key: string): string | undefined {
+function configured(file: string | undefined, key: string, more: Extension): string | undefined {
   if (file === undefined) return undefined
-  const keys = readConfiguration(file).tenants.flatMap((tenant) => tenant.keys)
+  const keys = configurationIn(file, more).tenants.flatMap((tenant) => tenant.keys)
   return keys.find(({ name }) => name === key)?.algorithm
 }
 

@@ -1,5 +1,5 @@
 import { at, atPlace, type Found, type Rules } from '../found.ts'
-import { oneOf, shown } from '../words.ts'
+import { oneOf, shown, timeText } from '../words.ts'
 
 /** Who asks: credentials that are missing, wrong, or somebody else's. */
 export const clientRules: Rules = {
@@ -31,11 +31,15 @@ export const clientRules: Rules = {
     found: Array.isArray(detail['methods']) ? detail['methods'].map(shown).join(' and ') : 'more than one',
     remedies: ['send one of them, and leave the other out'],
   }),
-  ERR_CLIENT_MALFORMED: ({ detail }) => ({
+  ERR_CLIENT_MALFORMED: ({ detail, request }) => ({
     expected: shown(detail['expected'] ?? 'credentials that can be read'),
     remedies: [
-      'with Basic: form-encode id and secret, join them by a colon, then base64 (RFC 6749 section 2.3.1)',
-      'with an assertion: send one compact JWT as client_assertion, and its type as client_assertion_type',
+      ...(request?.client_assertion === undefined
+        ? ['with Basic: form-encode id and secret, join them by a colon, then base64 (RFC 6749 section 2.3.1)']
+        : []),
+      ...(request?.authorization === undefined
+        ? ['with an assertion: send one compact JWT as client_assertion, and its type as client_assertion_type']
+        : []),
     ],
   }),
   ERR_CLIENT_UNKNOWN: ({ clientId, configuration }) => {
@@ -86,27 +90,46 @@ export const clientRules: Rules = {
   }),
 }
 
-const CHECKS: { readonly [check: string]: string | undefined } = {
-  typ: 'leave `typ` out, or make it client-authentication+jwt',
-  aud: 'make `aud` the issuer identifier of this gateway, as the only value',
-  iss: 'make `iss` and `sub` the client id',
-  sub: 'make `iss` and `sub` the client id',
-  exp: 'make `exp` near: a minute ahead is enough',
-  jti: 'give each assertion a jti of its own',
+const CHECKS: { readonly [check: string]: ((issuer: string, id: string) => string) | undefined } = {
+  typ: () => 'leave `typ` out of its header, or make it client-authentication+jwt',
+  aud: (issuer) => `make \`aud\` ${issuer}, the issuer identifier of this gateway, as the only value`,
+  iss: (_, id) => `make \`iss\` and \`sub\` ${id}`,
+  sub: (_, id) => `make \`iss\` and \`sub\` ${id}`,
+  exp: () => 'make `exp` near: a minute ahead is enough; compare the clocks',
+  nbf: () => 'make `nbf` the time of the request, or leave it out; compare the clocks',
+  iat: () => 'make `iat` the time of the request; compare the clocks',
+  jti: () => 'give each assertion a jti of its own',
+}
+
+/** What is wrong with an assertion whose signature, issuer or form is. */
+const REASONS: { readonly [code: string]: string | undefined } = {
+  ERR_TOKEN_SIGNATURE: 'one that no key of it made',
+  ERR_TRUST_KEY: 'one that no key of it made',
+  ERR_TRUST_ISSUER: 'one by another issuer',
+  ERR_TOKEN_ALGORITHM: 'one with an algorithm that is not taken from it',
 }
 
 function assertion({ detail, services, clientId, configuration }: Found) {
-  const check = shown(detail['check'] ?? detail['reason'] ?? 'signature')
   const place = configuration?.client(clientId ?? '')
-  const known = CHECKS[check]
+  const check = typeof detail['check'] === 'string' ? detail['check'] : undefined
+  const advice = CHECKS[check ?? '']?.(services.issuer, who(clientId))
+  const expected = detail['expected']
+  const reason = String(detail['reason'] ?? '')
+  const bySignature = check === undefined || check === 'key'
   return {
     place,
-    expected: shown(detail['expected'] ?? `an assertion by a key of ${who(clientId)}`),
-    found: `an assertion that fails on ${check}`,
+    expected:
+      bySignature || expected === undefined
+        ? `an assertion by a key of ${who(clientId)}`
+        : `an assertion with ${check}: ${shown(expected)}`.replace(/\b\d{9,}\b/, (seconds) => timeText(seconds)),
+    found: bySignature
+      ? (REASONS[reason] ?? `one that is refused${reason === '' ? '' : ` with ${shown(reason)}`}`)
+      : `an assertion that fails on ${check}`,
     remedies: [
-      ...(known === undefined ? [] : [known]),
-      `make iss and sub ${who(clientId)}, aud ${services.issuer}, exp within ${MINUTES} minutes`,
-      `sign with a key of ${oneOf(['jwks', 'jwks_file', 'jwks_uri'])}${atPlace(place)}`,
+      ...(advice === undefined
+        ? [`sign with a key of its ${oneOf(['jwks', 'jwks_file', 'jwks_uri'])}${atPlace(place)}`]
+        : [advice]),
+      `make a new one for each request: iss and sub ${who(clientId)}, aud ${services.issuer}, a jti, exp within ${MINUTES} minutes`,
     ],
   }
 }

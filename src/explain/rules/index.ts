@@ -2,6 +2,7 @@ import { errors } from '../../core/errors.ts'
 import type { Found, Rules, Words } from '../found.ts'
 import { shown, texts } from '../words.ts'
 import { clientRules } from './client.ts'
+import { connectionRules } from './connection.ts'
 import { profileRules } from './profile.ts'
 import { proofRules } from './proof.ts'
 import { requestRules } from './request.ts'
@@ -9,8 +10,12 @@ import { tokenRules } from './token.ts'
 import { transactionRules } from './transaction.ts'
 import { trustRules } from './trust.ts'
 
-/** What is said of each refusal that an exchange can come to. */
+/** Codes of what is refused before there is an exchange. */
+export const codesOfConnections: ReadonlySet<string> = new Set(Object.keys(connectionRules))
+
+/** What is said of each refusal that a request can come to. */
 export const rules: Rules = {
+  ...connectionRules,
   ...requestRules,
   ...clientRules,
   ...profileRules,
@@ -20,9 +25,12 @@ export const rules: Rules = {
   ...trustRules,
 }
 
-/** The words for one refusal; of a code that has no rule of its own, those of the catalogue. */
-export function wordsFor(found: Found): Words {
-  const rule = rules[found.code]
+/**
+ * The words for one refusal; of a code that has no rule of its own, those of the catalogue, and so of a code `byItself`
+ * whose rule tells of one exchange.
+ */
+export function wordsFor(found: Found, byItself = false): Words {
+  const rule = byItself && !codesOfConnections.has(found.code) ? undefined : rules[found.code]
   if (rule !== undefined) return rule(found)
   const expected = texts(found.detail['expected'])
   return {

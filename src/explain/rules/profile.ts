@@ -1,6 +1,7 @@
+import { type ErrorCode, errors } from '../../core/errors.ts'
 import type { Profile } from '../../core/profile.ts'
 import { at, type Found, placeIn, type Rules, type Words } from '../found.ts'
-import { allOf, oneOf, shown, texts } from '../words.ts'
+import { allOf, oneOf, shown, texts, timeText } from '../words.ts'
 
 /** Which translation, if any; and what its stages ask of a token. */
 export const profileRules: Rules = {
@@ -73,11 +74,11 @@ export const profileRules: Rules = {
         ...(asked.length > 0 && missing.length === 0 && near.length > 1
           ? ['ask for targets of one profile at a time: no profile serves all of these together']
           : [`ask for one of ${allowed.slice(0, SHOWN).map(shown).join(', ') || 'nothing: no target is allowed'}`]),
-        ...near
+        ...nearestTo(asked, near)
           .slice(0, MOST)
           .map(
-            (profile) =>
-              `or add ${asked.length === 0 ? 'the target' : allOf(missing.length > 0 ? missing : asked)} to accept.targets.allow of ${profile.name}${at({ ...found, profile }, 'accept.targets.allow')}`,
+            ([profile, lacking]) =>
+              `or add ${lacking.length === 0 ? 'the target' : allOf(lacking)} to accept.targets.allow of ${profile.name}${at({ ...found, profile }, 'accept.targets.allow')}`,
           ),
       ],
     }
@@ -152,7 +153,19 @@ export const profileRules: Rules = {
   ERR_PROFILE_REQUIRED: required,
   ERR_PROFILE_CONDITION: (found) => {
     const { detail, stage } = found
-    const path = `${stage ?? 'stages'}.${String(detail['path'] ?? 'conditions')}`
+    // A stage of somebody's own has a rule of its own, and says what it expects.
+    if (detail['path'] === undefined) {
+      return {
+        path: stage,
+        expected: shown(detail['expected'] ?? 'what the stage asks for'),
+        found: `what the rule ${shown(detail['rule'] ?? 'of this stage')} refuses`,
+        remedies: [
+          `present a token, or send a request, that the stage${at(found, stage ?? 'stages')} takes`,
+          'or change its options there',
+        ],
+      }
+    }
+    const path = `${stage ?? 'stages'}.${String(detail['path'])}`
     const description = detail['description']
     return {
       path,
@@ -199,7 +212,7 @@ export const profileRules: Rules = {
     return {
       path,
       expected: shown(detail['expected'] ?? 'a subject as text'),
-      ...(placeholder !== undefined && { found: `nothing of that kind in {${shown(placeholder)}}` }),
+      ...(placeholder !== undefined && { found: `no such value in {${shown(placeholder)}}` }),
       remedies: [
         placeholder === undefined
           ? `make the subject so${at(found, path)}, with a \`subject\` stage: template, cel or lookup`
@@ -270,29 +283,19 @@ export const profileRules: Rules = {
         : []),
     ],
   }),
-  ERR_PROFILE_EMBEDDED: (found) => {
-    const { detail, stage } = found
-    const path = `${stage ?? 'stages'}.${detail['claim'] === undefined ? 'token' : 'unwrap'}`
-    const code = detail['code']
-    return {
-      path,
-      expected: oneOf(
-        texts(detail['expected']).length > 0
-          ? texts(detail['expected'])
-          : ['an embedded token that passes its own rules'],
-      ),
-      found:
-        code === undefined || code === 'ERR_PROFILE_EMBEDDED'
-          ? 'none that would do'
-          : `in the claim ${shown(detail['claim'])}, a token refused with ${shown(code)}`,
-      remedies: [
-        detail['claim'] === undefined
-          ? 'have the subject token bound to a key (`cnf`), or issued for the audience of the output only'
-          : `have the issuer put a token that passes into the claim ${shown(detail['claim'])}`,
-        `or change the rules${at(found, path)}`,
-      ],
-    }
-  },
+  ERR_PROFILE_EMBEDDED: embedded,
+}
+
+/** Profiles that serve some of these targets, or else all of them, each with those that it does not serve. */
+function nearestTo(
+  asked: readonly string[],
+  near: readonly Profile[],
+): readonly (readonly [Profile, readonly string[]])[] {
+  const each = near.map(
+    (profile) => [profile, asked.filter((target) => !profile.accepts.targets.allowed.has(target))] as const,
+  )
+  const some = each.filter(([, lacking]) => lacking.length < asked.length)
+  return some.length > 0 ? some : each
 }
 
 // Profiles that a remedy is spelled out for: more would not be read.
@@ -325,6 +328,49 @@ function distinct(profiles: readonly Profile[]): readonly string[] {
     return own === undefined ? [] : [`ask for audience=${shown(own)}, which only ${profile.name} serves`]
   })
 }
+
+/** A token that is inside the subject token, or the subject token that is to go inside the output. */
+function embedded(found: Found): Words {
+  const { detail, stage } = found
+  const { claim, code } = detail
+  const expected = oneOf(texts(detail['expected'])).replace(/\b\d{9,}\b/, (seconds) => timeText(seconds))
+  if (claim === undefined) {
+    const path = `${stage ?? 'stages'}.token`
+    return {
+      path,
+      expected,
+      found: 'another one',
+      remedies: [
+        ...(expected.includes('bound')
+          ? ['have the subject token bound to a key (`cnf`), or issued for the audience of the output only']
+          : []),
+        `or carry a digest of it, \`what: digest\`${at(found, path)}`,
+        ...(expected.includes('bound')
+          ? ['or say that whoever reads the output may use it: `danger_embed_bearer: true` there']
+          : []),
+      ],
+    }
+  }
+  const path = `${stage ?? 'stages'}.unwrap`
+  const own = typeof code === 'string' && code in errors && code !== 'ERR_PROFILE_EMBEDDED'
+  const inside = `in the claim ${shown(claim)}`
+  return {
+    path,
+    expected: own
+      ? `${inside}, a token that passes: ${texts(detail['expected']).length > 0 ? expected : 'the rules of accept there'}`
+      : `a token ${inside}`,
+    found: own ? `${inside}, a token refused with ${shown(code)}` : 'none',
+    remedies: [
+      `have the issuer put a token that passes into the claim ${shown(claim)}`,
+      ...(own ? [lowered(errors[code as ErrorCode].cure)] : []),
+      `or change what is taken there${at(found, `${path}.accept`)}`,
+    ],
+  }
+}
+
+/** A sentence as one among others. */
+const lowered = (sentence: string): string =>
+  `${sentence.charAt(0).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`
 
 function required(found: Found): Words {
   const { detail, stage, role, profile, token } = found

@@ -56,6 +56,13 @@ export const requestRules: Rules = {
 const MEANT: { readonly [parameter: string]: string | undefined } = {
   grant_type: `=${TOKEN_EXCHANGE}`,
   subject_token: ': the token to be exchanged',
+  assertion: ': the grant to be redeemed',
+  scope: ': what the transaction is to do, one scope or several of one row of `transactions`',
+  audience: ': the trust domain that the token is for',
+  requested_token_type: ': urn:ietf:params:oauth:token-type:txn_token, since it is a transaction that is asked for',
+  Authorization: ': `Authorization: Bearer`, or `DPoP`, and the token',
+  'Authorization: Bearer or DPoP': ', and the token; the proxy hands it on as it came',
+  'client certificate': ': the proxy hands it on in the header field that `client_certificate` of the endpoint names',
   subject_token_type: ': what kind of token it is, such as urn:ietf:params:oauth:token-type:jwt',
 }
 

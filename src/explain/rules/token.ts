@@ -159,7 +159,7 @@ export const tokenRules: Rules = {
     found: 'none, or several',
     remedies: [
       acceptanceOf(found)?.format === 'x509'
-        ? `set ${option(found, 'subject_from')} to a name that the certificate has once${at(found, option(found, 'subject_from'))}: san_uri, san_dns, san_email, subject_cn or subject_dn`
+        ? `set ${option(found, 'subject_from')} to a name that the certificate has once${at(found, option(found, 'subject_from'))}: ${oneOf(SUBJECT_NAMES.filter((name) => name !== acceptanceOf(found)?.subjectFrom))}`
         : `have the issuer${named(found)} set sub`,
     ],
   }),
@@ -187,6 +187,8 @@ export const tokenRules: Rules = {
     remedies: ['have the certificate issued without it, or with the extension not critical'],
   }),
 }
+
+const SUBJECT_NAMES = ['san_uri', 'san_dns', 'san_email', 'subject_cn', 'subject_dn']
 
 const typeOf = ({ role, request }: Found): string =>
   (role === 'actor' ? request?.actor_token_type : request?.subject_token_type) ?? 'what its declared type says'

@@ -42,10 +42,11 @@ export const trustRules: Rules = {
     return {
       place,
       expected: `the keys of ${shown(hint?.issuer ?? 'the issuer')}`,
-      found: shown(detail['reason'] ?? 'an answer that could not be had'),
+      found: `no answer that would do (${shown(detail['reason'] ?? 'not fetched yet')})`,
       remedies: [
-        'try again: nothing is said about the token',
-        `or see that its keys can be fetched from here${atPlace(place)}: name, port, certificate, private addresses`,
+        'try again: the token may well be good',
+        `${FETCH[String(detail['reason'])] ?? 'see that its keys can be fetched from here'}${atPlace(place)}`,
+        'or see what each fetch meets: `dragoman issuers --config FILE`',
       ],
     }
   },
@@ -63,17 +64,37 @@ export const trustRules: Rules = {
   ERR_STORE_UNAVAILABLE: (found) => ({
     place: found.configuration?.list('replay'),
     expected: 'a store of uses that has room and can be reached',
-    remedies: ['raise replay.capacity, or restore the store; then ask again'],
+    found: 'one that is full, or does not answer',
+    remedies: [
+      `raise replay.capacity${atPlace(found.configuration?.list('replay'))}, or restore the store; then ask again`,
+    ],
   }),
   ERR_AUDIT_UNAVAILABLE: (found) => ({
     place: found.configuration?.list('audit'),
     expected: 'an audit stream that can be written',
-    remedies: ['let the file be written, free the disk; then ask again'],
+    found: 'one that cannot, or is too far behind',
+    remedies: [
+      `let the file be written${atPlace(found.configuration?.list('audit'))}: its permissions, room on its disk; then ask again`,
+      'or, where it goes to standard output: let its reader keep up',
+    ],
   }),
   ERR_INTERNAL: () => ({
     expected: 'no defect',
     remedies: ['report it: standard error of the server has where, under the same request id'],
   }),
+}
+
+/** What to look at, by what the fetch met. */
+const FETCH: { readonly [reason: string]: string | undefined } = {
+  unreachable: 'see that its host and port can be reached from here',
+  timeout: 'see that it answers within fetch.timeout',
+  TLS: 'see that its certificate is for its host and not over, or name its authority in fetch.certificate_authority_file',
+  'address not allowed': 'where it is inside your network: set fetch.allow_private_addresses',
+  status: 'see that its keys are at this URL',
+  redirect: 'name the URL that it redirects to',
+  'not JSON': 'see that a JWK Set is at this URL',
+  'not https': 'name a URL with https',
+  'too large': 'raise fetch.max_bytes',
 }
 
 function issuer(found: Found): Words {
