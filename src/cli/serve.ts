@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createGateway, type Gateway } from '../compose.ts'
-import { startWorkers } from '../workers/pool.ts'
 import { describeFailure } from './describe.ts'
 import { type Command, exit, type Io, UsageError } from './io.ts'
 import { everySecond, watchFiles } from './watch.ts'
@@ -51,6 +50,7 @@ async function serveAlone(configuration: string, log: Log, io: Io) {
 }
 
 async function serveWithWorkers(configuration: string, count: number, log: Log, io: Io) {
+  const { startWorkers } = await import('../workers/pool.ts')
   const gateway = await startWorkers(configuration, { count, log })
   for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
   io.error(`${count} workers\n`)
