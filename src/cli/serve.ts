@@ -4,6 +4,7 @@ import { createGateway, type Gateway } from '../compose.ts'
 import { describeFailure } from './describe.ts'
 import { type Command, exit, type Io, UsageError } from './io.ts'
 import { everySecond, watchFiles } from './watch.ts'
+import { boundYoung } from './young.ts'
 
 /** `dragoman serve`: runs the gateway from a configuration file until it is told to stop. */
 export const serveCommand: Command = {
@@ -44,6 +45,7 @@ export const serveCommand: Command = {
 type Log = (event: string, detail: { readonly [name: string]: unknown }) => void
 
 async function serveAlone(configuration: string, log: Log, io: Io) {
+  boundYoung()
   const gateway = await createGateway(configuration, { log })
   for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
   return { gateway, addresses: await gateway.listen() }
