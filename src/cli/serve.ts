@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createGateway, type Gateway } from '../compose.ts'
 import { describeFailure } from './describe.ts'
+import { beginYoung, boundYoung } from './heap.ts'
 import { type Command, exit, type Io, UsageError } from './io.ts'
 import { everySecond, watchFiles } from './watch.ts'
-import { boundYoung } from './young.ts'
 
 /** `dragoman serve`: runs the gateway from a configuration file until it is told to stop. */
 export const serveCommand: Command = {
@@ -29,6 +29,7 @@ export const serveCommand: Command = {
     })
     if (values.config === undefined) throw new UsageError('--config is required')
     const count = countOf(values.workers)
+    beginYoung()
     // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
     const log = (event: string, detail: object) => io.error(`${event}: ${JSON.stringify(detail)}\n`)
     const { gateway, addresses } = await (count === 1
