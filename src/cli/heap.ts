@@ -1,10 +1,8 @@
+import { PerformanceObserver } from 'node:perf_hooks'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 /** Bytes at which the room for young objects grows no more, both of its halves together. */
 const ENOUGH = 8 * 1024 * 1024
-// Milliseconds between two looks at it, while it is smaller.
-const INTERVAL = 20
-
 /**
  * Lets every object begin as a young one. V8 would put those of a place in the code that once made lasting ones among the old
  * at once: after a configuration of a thousand issuers, all that is parsed later, so that reading ten thousand profiles took
@@ -15,21 +13,21 @@ export const beginYoung = (): void => setFlagsFromString('--no-allocation-site-p
 /**
  * Keeps V8 from giving young objects ever more room, up to 64 MiB. By measurement more than this saves no time, since what an
  * exchange makes goes with it, and each collection takes longer. Node takes a bound on the command line only; so the factor
- * by which it grows is set to one. It is the process's: threads have bounds of their own (see workers/worker.ts).
+ * by which it grows is one while it is large enough, and two when V8 has made it smaller in a quiet hour. The factor is the
+ * process's: threads have bounds of their own (see workers/worker.ts).
  *
- * Looks until it is large enough, and ends with that. Keeps no process alive.
+ * Looks after each collection, for as long as the process runs, and does not keep it running.
  */
 export function boundYoung(): void {
+  let factor = 2
   const look = () => {
-    if (youngBytes() < ENOUGH) return false
-    setFlagsFromString('--semi-space-growth-factor=1')
-    return true
+    const right = youngBytes() < ENOUGH ? 2 : 1
+    if (right === factor) return
+    factor = right
+    setFlagsFromString(`--semi-space-growth-factor=${factor}`)
   }
-  if (look()) return
-  const timer = setInterval(() => {
-    if (look()) clearInterval(timer)
-  }, INTERVAL)
-  timer.unref()
+  look()
+  new PerformanceObserver(look).observe({ entryTypes: ['gc'] })
 }
 
 export const youngBytes = (): number =>

@@ -7,20 +7,23 @@ const run = (program: string): number =>
     execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '--eval', program], { encoding: 'utf8' }),
   )
 
-/** MiB of room for young objects, in a process that makes many of which some stay, with this done first. */
-function roomAfter(first: string): number {
-  return run(`
+/** MiB of room for young objects: the most of it, in a process that makes many of which some stay, or what is there after. */
+const roomAfter = (first: string, which: 'most' | 'last'): number =>
+  run(`
 import { boundYoung, youngBytes } from './src/cli/heap.ts'
+let most = 0
+async function work() {
+  let kept = []
+  for (let at = 0; at < 3000; at += 1) {
+    kept.push(Array.from({ length: 1000 }, (_, k) => ({ k, a: [k] })))
+    if (kept.length > 600) kept = []
+    await new Promise((resolve) => setImmediate(resolve))
+    most = Math.max(most, youngBytes())
+  }
+}
 ${first}
-let [kept, most] = [[], 0]
-for (let at = 0; at < 6000; at += 1) {
-  kept.push(Array.from({ length: 1000 }, (_, k) => ({ k, a: [k] })))
-  if (kept.length > 600) kept = []
-  await new Promise((resolve) => setImmediate(resolve))
-  most = Math.max(most, youngBytes())
-}
-console.log(most / 1048576)`)
-}
+const last = youngBytes()
+console.log(${which} / 1048576)`)
 
 /** MiB of garbage among old objects, made where lasting ones were made before. */
 function oldGarbageAfter(first: string): number {
@@ -40,9 +43,17 @@ console.log((old() - before) / 1048576)`)
 
 describe('the room for young objects', () => {
   it('is bounded', () => {
-    const bounded = roomAfter('boundYoung()')
+    const bounded = roomAfter('boundYoung(); await work()', 'most')
     expect(bounded).toBeGreaterThanOrEqual(8)
     expect(bounded).toBeLessThanOrEqual(32)
+  })
+
+  it('grows up to there again when V8 has made it smaller in between', () => {
+    const quiet = `while (youngBytes() >= 8 * 1048576) {
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  globalThis.gc()
+}`
+    expect(roomAfter(`boundYoung(); await work(); ${quiet} await work()`, 'last')).toBeGreaterThanOrEqual(8)
   })
 })
 
