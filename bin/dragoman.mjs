@@ -2,8 +2,9 @@
 // Starts Dragoman on a Node that can run it: this one, or the one that the optional dependencies brought.
 // Plain JavaScript on purpose, so that an older Node can read it and say what is missing.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, lstatSync, mkdirSync } from 'node:fs'
+import module, { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -18,6 +19,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const fit = major > 24 || (major === 24 && minor >= 19)
 
 if (fit) {
+  keepCompiled()
   const { run } = await import(pathToFileURL(main).href)
   process.exitCode = await run(process.argv.slice(2))
 } else {
@@ -31,6 +33,29 @@ if (fit) {
   } else {
     restart(node)
   }
+}
+
+// Compiled code is kept for the next start, in a folder that nobody else can write to: what is in it is run. NODE_COMPILE_CACHE
+// names another folder, NODE_DISABLE_COMPILE_CACHE keeps none; Node sees to both.
+function keepCompiled() {
+  if (process.env.NODE_COMPILE_CACHE !== undefined) return
+  const own = process.geteuid?.()
+  for (const folder of [join(root, '.compiled'), join(tmpdir(), `dragoman-compiled-${own ?? 'own'}`)]) {
+    if (!isOwn(folder, own)) continue
+    module.enableCompileCache(folder)
+    return
+  }
+}
+
+function isOwn(folder, own) {
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    if (error.code !== 'EEXIST') return false
+  }
+  // Of a link it is the link that is looked at: whoever made it may let it lead elsewhere later.
+  const found = lstatSync(folder)
+  return found.isDirectory() && (own === undefined || (found.uid === own && (found.mode & 0o077) === 0))
 }
 
 function bundledNode() {

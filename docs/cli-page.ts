@@ -1,4 +1,6 @@
-import { commands } from '../src/cli/run.ts'
+import { allCommands } from '../src/cli/run.ts'
+
+const commands = await allCommands()
 
 /** The reference of the commands, from their own help. */
 export function cliPage(): readonly string[] {

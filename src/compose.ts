@@ -19,6 +19,7 @@ import type { Catalog } from './core/catalog.ts'
 import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
+import { newPace } from './core/slices.ts'
 import { admit, exchangeToken, recordRefusal } from './exchange/exchange.ts'
 import { type ExplainOptions, explainRequest, explainUnread } from './explain/request.ts'
 import type { Explanation } from './explain/types.ts'
@@ -178,10 +179,15 @@ export async function createGateway(
   }
   /** Requests that came by a listener that is set aside for proxies. */
   const fromProxies = new WeakSet<IncomingMessage>()
-  const build = (settled: Settled | undefined, before: Generation | undefined) => {
-    seen = new Set()
-    const tools = { counters, check: checks.profile, settled, seen, observer, fromProxies }
-    return generationOf(read, options, tools, before)
+  const build = async (settled: Settled | undefined, before: Generation | undefined) => {
+    const reading = new Set<string>()
+    const tools = { counters, check: checks.profile, settled, seen: reading, observer, fromProxies }
+    try {
+      return await generationOf(read, options, tools, before)
+    } finally {
+      // Whole: whoever watches them may look while they are being read.
+      seen = reading
+    }
   }
   let current = await build(threads?.settled, undefined)
   let listening: Listening | undefined
@@ -322,7 +328,9 @@ async function generationOf(
   const { threads } = options
   const recording = threads !== undefined && settled === undefined ? recorded() : undefined
   const files = noting(settled ? filesOf(settled.snapshot) : (recording ?? onDisk), tools.seen)
+  const pace = newPace()
   const configuration = read(files)
+  await pace.rest()
   const listeners = listenersOf(configuration, files)
   const observer = await tools.observer(configuration, files)
   const made = settled ? givenBy(settled) : newCarry(before?.made)
@@ -359,6 +367,7 @@ async function generationOf(
       fetch: options.fetch ?? createFetcher(),
       env: options.env ?? process.env,
       observer,
+      pace,
       audit(file) {
         const make = () => options.audit?.(entry.name, file) ?? defaultAudit(file)
         const sink = carry.take(JSON.stringify(['audit', file]), make)
@@ -380,6 +389,7 @@ async function generationOf(
       batch,
     })
   }
+  await pace.rest()
   const http = await createHttp(served, {
     exchange: exchangeToken,
     recordRefusal,

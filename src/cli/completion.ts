@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { type Command, exit, UsageError } from './io.ts'
 
 /** `dragoman completion`: a script that completes commands, their words and their options. */
-export const completionCommand = (all: () => readonly Command[]): Command => ({
+export const completionCommand = (all: () => Promise<readonly Command[]>): Command => ({
   name: 'completion',
   summary: 'prints a script that lets a shell complete command lines',
   usage: 'bash|zsh|fish',
@@ -18,7 +18,7 @@ export const completionCommand = (all: () => readonly Command[]): Command => ({
     const [shell, more] = positionals
     const script = more === undefined ? SCRIPTS[shell ?? ''] : undefined
     if (script === undefined) throw new UsageError(`one of ${Object.keys(SCRIPTS).join(', ')} is required`)
-    io.out(script(all()))
+    io.out(script(await all()))
     return exit.done
   },
 })

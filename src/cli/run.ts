@@ -1,59 +1,47 @@
-import { loadExtensions } from '../config/extensions.ts'
+import type { Extension } from '../core/catalog.ts'
 import { DragomanError } from '../core/errors.ts'
 import { closest } from '../profiles/nearest.ts'
 import { version } from '../version.ts'
-import { completionCommand } from './completion.ts'
 import { describeFailure } from './describe.ts'
-import { devCommand } from './dev/dev.ts'
-import { diffCommand } from './diff.ts'
-import { doctorCommand } from './doctor/doctor.ts'
-import { explainCommand } from './explain/explain.ts'
-import { inspectCommand } from './inspect/inspect.ts'
 import { type Command, EXTENSION, exit, type Io, processIo, UsageError } from './io.ts'
-import { issuersCommand } from './issuers.ts'
-import { keysCommand } from './keys.ts'
-import { lintCommand } from './lint.ts'
-import { profileCommand } from './profile/profile.ts'
-import { serveCommand } from './serve.ts'
-import { testCommand } from './test.ts'
-import { translateCommand } from './translate.ts'
-import { validateCommand } from './validate.ts'
 
-/** Every command, in the order of the overview. */
-export const commands: readonly Command[] = [
-  devCommand,
-  serveCommand,
-  validateCommand,
-  translateCommand,
-  explainCommand,
-  inspectCommand,
-  profileCommand,
-  testCommand,
-  lintCommand,
-  diffCommand,
-  issuersCommand,
-  keysCommand,
-  doctorCommand,
-  completionCommand(() => commands),
-]
+/** Every command, in the order of the overview. Each is read when it is asked for: most of them are no part of a start. */
+const loaders: { readonly [name: string]: () => Promise<Command> } = {
+  dev: async () => (await import('./dev/dev.ts')).devCommand,
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  validate: async () => (await import('./validate.ts')).validateCommand,
+  translate: async () => (await import('./translate.ts')).translateCommand,
+  explain: async () => (await import('./explain/explain.ts')).explainCommand,
+  inspect: async () => (await import('./inspect/inspect.ts')).inspectCommand,
+  profile: async () => (await import('./profile/profile.ts')).profileCommand,
+  test: async () => (await import('./test.ts')).testCommand,
+  lint: async () => (await import('./lint.ts')).lintCommand,
+  diff: async () => (await import('./diff.ts')).diffCommand,
+  issuers: async () => (await import('./issuers.ts')).issuersCommand,
+  keys: async () => (await import('./keys.ts')).keysCommand,
+  doctor: async () => (await import('./doctor/doctor.ts')).doctorCommand,
+  completion: async () => (await import('./completion.ts')).completionCommand(allCommands),
+}
+
+/** All of them, read. */
+export const allCommands = (): Promise<readonly Command[]> => Promise.all(Object.values(loaders).map((load) => load()))
 
 /** Runs one command line and resolves with its exit code. */
 export async function run(args: readonly string[], io: Io = processIo): Promise<number> {
   const [name, ...rest] = args
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    io.out(overview())
+    io.out(await overview())
     return name === undefined ? exit.usage : exit.done
   }
   if (name === '--version' || name === 'version') {
     io.out(`${version()}\n`)
     return exit.done
   }
-  const command = commands.find((candidate) => candidate.name === name)
+  const command = Object.hasOwn(loaders, name) ? await loaders[name]?.() : undefined
   if (command === undefined) {
-    const meant = closest(name, [...commands.map((one) => one.name), 'help', 'version'])
-    io.error(
-      `dragoman: there is no command ${JSON.stringify(name)}${meant ? `; did you mean \`${meant}\`?` : ''}\n\n${overview()}`,
-    )
+    const meant = closest(name, [...Object.keys(loaders), 'help', 'version'])
+    const hint = meant ? `; did you mean \`${meant}\`?` : ''
+    io.error(`dragoman: there is no command ${JSON.stringify(name)}${hint}\n\n${await overview()}`)
     return exit.usage
   }
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -62,7 +50,7 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
   }
   try {
     const { args, files } = command.options.includes(EXTENSION) ? extensionsIn(rest) : { args: rest, files: [] }
-    return await command.run(args, io, await loadExtensions(files), files)
+    return await command.run(args, io, await extensionOf(files), files)
   } catch (error) {
     if (error instanceof UsageError || isArgumentError(error)) {
       io.error(`dragoman ${name}: ${error.message}${meantBy(error, command)}\n\n${help(command)}`)
@@ -80,6 +68,10 @@ function exitOf(error: unknown): number {
   const system = cause instanceof Error && 'syscall' in cause && error.detail['problems'] === undefined
   return system ? exit.outside : exit.refused
 }
+
+/** Of most command lines there is none, and no need to read what reads one. */
+const extensionOf = async (files: readonly string[]): Promise<Extension> =>
+  files.length === 0 ? {} : (await import('../config/extensions.ts')).loadExtensions(files)
 
 /** Taken out of a command line: `--extension FILE` and `--extension=FILE`, as often as they are there. */
 function extensionsIn(line: readonly string[]): {
@@ -113,13 +105,13 @@ function meantBy({ message }: Error, { options }: Command): string {
   return meant === undefined ? '' : `; did you mean \`--${meant}\`?`
 }
 
-const overview = (): string =>
+const overview = async (): Promise<string> =>
   [
     'dragoman: translates a token of one trust domain into a token of another (RFC 8693)',
     '',
     'usage: dragoman <command> [options]',
     '',
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`),
+    ...(await allCommands()).map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`),
     '',
     'dragoman <command> --help shows its options and an example.',
     '',

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createGateway, type Gateway } from '../compose.ts'
 import type { Extension } from '../core/catalog.ts'
-import { startWorkers } from '../workers/pool.ts'
 import { describeFailure } from './describe.ts'
+import { beginYoung, boundYoung } from './heap.ts'
 import { type Command, EXTENSION, exit, type Io, UsageError } from './io.ts'
 import { everySecond, watchFiles } from './watch.ts'
 
@@ -31,6 +31,7 @@ export const serveCommand: Command = {
     })
     if (values.config === undefined) throw new UsageError('--config is required')
     const count = countOf(values.workers)
+    beginYoung()
     // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
     const log = (event: string, detail: object) => io.error(`${event}: ${JSON.stringify(detail)}\n`)
     const { gateway, addresses } = await (count === 1
@@ -47,12 +48,14 @@ export const serveCommand: Command = {
 type Log = (event: string, detail: { readonly [name: string]: unknown }) => void
 
 async function serveAlone(configuration: string, log: Log, io: Io, more: Extension) {
+  boundYoung()
   const gateway = await createGateway(configuration, { ...more, log })
   for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
   return { gateway, addresses: await gateway.listen() }
 }
 
 async function serveWithWorkers(configuration: string, count: number, log: Log, io: Io, extensions: readonly string[]) {
+  const { startWorkers } = await import('../workers/pool.ts')
   const gateway = await startWorkers(configuration, { count, log, extensions })
   for (const warning of gateway.warnings) io.error(`warning: ${warning}\n`)
   io.error(`${count} workers\n`)

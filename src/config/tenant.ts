@@ -6,19 +6,20 @@ import type { Catalog } from '../core/catalog.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
 import type { Observer } from '../core/observer.ts'
+import { atOnce, inSlices, newPace, type Pace, type Steps } from '../core/slices.ts'
 import type { ReplayStore } from '../core/stores.ts'
 import type { ConfigurationPlaces } from '../explain/found.ts'
 import type { BatchLimits } from '../gateway/batch-request.ts'
 import type { ForwardAuth } from '../gateway/forward-auth.ts'
 import { createKeyStore, keyOptions } from '../keys/index.ts'
 import type { Check } from '../profiles/check.ts'
-import { loadProfiles } from '../profiles/load.ts'
+import { loadingProfiles, type ProfileEnvironment } from '../profiles/load.ts'
 import type { Path } from '../profiles/problem.ts'
 import { type Report, reportOn } from '../profiles/report.ts'
 import type { SourceFile } from '../profiles/source.ts'
 import { whenAgain } from '../stores/again.ts'
 import { verifiedStore } from '../stores/verified.ts'
-import { createTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
+import { creatingTrust, type Fetch, type IssuerStatus, selfIssuer } from '../trust/index.ts'
 import { loadClients } from './clients.ts'
 import { type Files, onDisk } from './files.ts'
 import { loadForwardAuth } from './forward-auth.ts'
@@ -67,6 +68,8 @@ export interface TenantTools {
   readonly env: { readonly [name: string]: string | undefined }
   /** Gives the audit stream of a tenant; `file` is already absolute. */
   readonly audit: (file: string | undefined) => AuditSink
+  /** How it is put together beside exchanges that go on. */
+  readonly pace?: Pace | undefined
   /** Watches exchanges. */
   readonly observer?: Observer | undefined
 }
@@ -83,6 +86,7 @@ export async function createTenant(
   configuration: Configuration,
   tools: TenantTools,
 ): Promise<Tenant> {
+  const { pace = newPace() } = tools
   const report = configuration.reportFor?.(entry) ?? reportOn(undefined)
   const folder = dirname(resolve(configuration.file))
   const from = tools.files ?? onDisk
@@ -100,9 +104,11 @@ export async function createTenant(
     named('keys', ['name', 'key'], entry.keys),
   )
   const trustTools = { ...files, fetch: tools.fetch, clock: tools.clock, carry: tools.carry }
-  const trust = report.attempt(
+  await pace.rest()
+  const own = keys === undefined ? [] : [selfIssuer(issuer, keys)]
+  const trust = await report.attemptLater(
     ['issuers'],
-    () => createTrust(issuers, trustTools, keys === undefined ? [] : [selfIssuer(issuer, keys)]),
+    () => inSlices(creatingTrust(issuers, trustTools, own), pace),
     named('issuers', ['issuer', 'issuer'], issuers),
   )
   const secretTools = { ...trustTools, env: tools.env }
@@ -111,10 +117,13 @@ export async function createTenant(
   const subjectKey = entry.audit?.subject_key
   const auditKey =
     subjectKey === undefined ? undefined : report.attempt(['audit', 'subject_key'], () => secret(subjectKey))
-  const profileSources = profileFiles(entry.profiles, dirname(configuration.file), from, report)
+  const profileSources = await inSlices(
+    readingProfiles(entry.profiles, dirname(configuration.file), from, report),
+    pace,
+  )
   report.settle()
   if (keys === undefined || trust === undefined) throw new TypeError('a problem is reported')
-  const profiles = loadProfiles(profileSources, {
+  const environment: ProfileEnvironment = {
     issuer,
     tokenEndpoint,
     clockSkew,
@@ -127,7 +136,8 @@ export async function createTenant(
     clients: clients.ids,
     readFile: (profile, name) => from.read(resolve(dirname(profile), name)).toString('utf8'),
     secret,
-  })
+  }
+  const profiles = await inSlices(loadingProfiles(profileSources, environment), pace)
   const forwardAuth = loadForwardAuth(entry.forward_auth ?? [], { profiles: profiles.all, clients }, report)
   report.settle()
   const { file } = entry.audit ?? {}
@@ -194,31 +204,45 @@ const named =
  * The profile files of a tenant, in the order of their names, called as `folder` is. A folder that is missing or empty, or
  * a file that cannot be read, refuses: it never means "allow".
  */
-export function profileFiles(
+export const profileFiles = (
   places: string | readonly string[],
   folder: string,
   files: Files,
   report: Report,
-): readonly SourceFile[] {
-  return [places].flat().flatMap((place, index) => {
+): readonly SourceFile[] => atOnce(readingProfiles(places, folder, files, report))
+
+function* readingProfiles(
+  places: string | readonly string[],
+  folder: string,
+  files: Files,
+  report: Report,
+): Steps<readonly SourceFile[]> {
+  const sources: SourceFile[] = []
+  for (const [index, place] of [places].flat().entries()) {
     const path = typeof places === 'string' ? ['profiles'] : ['profiles', index]
     const wrong = (file: string, expected: string) =>
       new DragomanError('ERR_PROFILE_OPTION', { detail: { option: 'profiles', file, expected } })
-    return (
-      report.attempt(path, () => {
-        const start = isAbsolute(place) ? place : join(folder, place)
-        const found = profilesIn(start, files)
-        if (found.length === 0) throw wrong(place, 'a folder with at least one profile')
-        return found.map((file): SourceFile => {
-          try {
-            return { file, text: files.read(file).toString('utf8') }
-          } catch {
-            throw wrong(file, 'a profile, or a folder of profiles, that can be read')
-          }
-        })
-      }) ?? []
-    )
-  })
+    const names = report.attempt(path, () => {
+      const start = isAbsolute(place) ? place : join(folder, place)
+      const found = profilesIn(start, files)
+      if (found.length === 0) throw wrong(place, 'a folder with at least one profile')
+      return found
+    })
+    for (const file of names ?? []) {
+      const source = report.attempt(path, (): SourceFile => {
+        try {
+          return { file, text: files.read(file).toString('utf8') }
+        } catch {
+          throw wrong(file, 'a profile, or a folder of profiles, that can be read')
+        }
+      })
+      // The first that cannot be read is told of.
+      if (source === undefined) break
+      sources.push(source)
+      yield
+    }
+  }
+  return sources
 }
 
 /** The profile files at a place: itself, or those in it when it is a folder; without `*.test.yaml`, which say what they do. */

@@ -9,6 +9,7 @@ import { type GuessLimits, guessLimiter } from './guess.ts'
 import { type Counters, type Metrics, metricsOf, newCounters } from './metrics.ts'
 import { OPERATIONS, operations } from './operations.ts'
 import { type Answer, type AnswerContext, failure, publicDocument, send } from './reply.ts'
+import { shell } from './shell.ts'
 import { causeOf, teller } from './tell.ts'
 import { FORWARD_AUTH, type GatewayTenant, type Paths, type Site, siteOf } from './tenant.ts'
 import { peerChains } from './tls.ts'
@@ -58,9 +59,7 @@ export async function createHttp(tenants: readonly GatewayTenant[], options: Htt
   }
 
   const app = fastify({
-    logger: false,
-    // listen.ts closes the listeners, and answers what is under way.
-    return503OnClosing: false,
+    ...shell,
     frameworkErrors: (_error, _request, reply) => turnAway(reply, 'ERR_REQUEST_ENDPOINT'),
   })
   app.removeAllContentTypeParsers()

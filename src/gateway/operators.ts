@@ -6,6 +6,7 @@ import type { Grant } from '../core/grant.ts'
 import { FORM_LIMITS, parseForm } from './form.ts'
 import { rehearsedRequest } from './rehearsed.ts'
 import { type Answer, failure, send } from './reply.ts'
+import { shell } from './shell.ts'
 
 export interface OperatorsOptions {
   /** SHA-256 of the secret that operators show. */
@@ -34,7 +35,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded'
  * body is read.
  */
 export async function createOperators(options: OperatorsOptions): Promise<FastifyInstance> {
-  const app = fastify({ logger: false, return503OnClosing: false, bodyLimit: FORM_LIMITS.bytes })
+  const app = fastify({ ...shell, bodyLimit: FORM_LIMITS.bytes })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setNotFoundHandler((_request, reply) => send(reply, refused('ERR_REQUEST_ENDPOINT')))

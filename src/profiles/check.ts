@@ -6,8 +6,8 @@ import type { Path, Problem } from './problem.ts'
 export type Check = (value: unknown) => readonly Problem[]
 
 /**
- * Compiles a schema (2020-12) once. A keyword that there is not refuses, so that no stage is checked less than it says;
- * `format` is a note for editors.
+ * Compiles a schema (2020-12) once. A keyword that there is not refuses, and so does one whose value is of the wrong type,
+ * so that no stage is checked less than it says; `format` is a note for editors.
  *
  * @throws Error for a schema that is none
  */
@@ -20,6 +20,10 @@ export function checkFor(schema: object): Check {
     strictTypes: false,
     validateFormats: false,
     verbose: true,
+    // Compiling the schema of schemas takes a third of the time, and making the code shorter another.
+    meta: false,
+    validateSchema: false,
+    code: { optimize: false },
   })
   const validate: ValidateFunction = ajv.compile(schema)
   return (value) => (validate(value) ? [] : problemsIn(validate.errors ?? []))

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Catalog } from '../core/catalog.ts'
 import { DragomanError } from '../core/errors.ts'
+import type { Origin } from '../core/place.ts'
 import type { Acceptance, Profile, ProfileSet, TokenAcceptance } from '../core/profile.ts'
+import { atOnce, type Steps } from '../core/slices.ts'
 import type { Setting } from '../core/stage.ts'
 import { freeze } from '../core/value.ts'
 import { acceptanceDefaults, acceptanceOf } from './accept.ts'
@@ -13,7 +15,7 @@ import { checkOrder } from './order.ts'
 import { mergedError, problemsOf } from './problem.ts'
 import { type Report, reportOn } from './report.ts'
 import { MAX_LIFETIME_DEFAULT, profileSchema } from './schema.ts'
-import { clashesIn, type Loaded, setOf } from './set.ts'
+import { clashesIn, settingOf } from './set.ts'
 import { MAX_PROBLEMS, readSource, type Source, type SourceFile } from './source.ts'
 import { stepsOf } from './steps.ts'
 import { checkOneSubject, checkTransactionToken, transactionsOf } from './transactions.ts'
@@ -32,24 +34,30 @@ export const profileCheck = (catalog: Catalog): Check => checkFor(profileSchema(
  * @throws {@link DragomanError} `ERR_PROFILE_SYNTAX`, `_SCHEMA`, `_OPTION`, `_ORDER` or `_RENDERING`; `detail.problems`
  * says of each problem, in all the files, file, line, column, path and what would be right
  */
-export function loadProfiles(files: readonly SourceFile[], environment: ProfileEnvironment): ProfileSet {
+export const loadProfiles = (files: readonly SourceFile[], environment: ProfileEnvironment): ProfileSet =>
+  atOnce(loadingProfiles(files, environment))
+
+/** {@link loadProfiles} in steps, a file each: there may be thousands. */
+export function* loadingProfiles(files: readonly SourceFile[], environment: ProfileEnvironment): Steps<ProfileSet> {
   const schema = profileSchema(environment.catalog)
-  const loaded = each(files, (file) => loadProfile(file, environment, schema))
-  each(
-    Map.groupBy(clashesIn(loaded), ({ source }) => source),
-    ([source, clashes]) => {
-      throw source.refuse(clashes.map(({ problem }) => problem))
+  const loaded = yield* each(files, (file) => ({ profile: loadProfile(file, environment, schema), file }))
+  const clashes = yield* clashesIn(loaded)
+  yield* each(
+    Map.groupBy(clashes, ({ file }) => file),
+    ([file, own]) => {
+      // Read again, which it passed before: to keep each document until all are known to fit took most of the memory.
+      throw readSource(file).refuse(own.map(({ problem }) => problem))
     },
   )
-  return setOf(loaded.map(({ profile }) => profile))
+  return yield* settingOf(loaded.map(({ profile }) => profile))
 }
 
-function loadProfile(file: SourceFile, environment: ProfileEnvironment, schema: object): Loaded {
+function loadProfile(file: SourceFile, environment: ProfileEnvironment, schema: object): Profile {
   const source = readSource(file)
   const report = reportOn(source)
   for (const problem of environment.check(source.value)) report.add(problem)
   report.settle()
-  return { profile: prepare(source, environment, schema, report), source }
+  return prepare(source, environment, schema, report)
 }
 
 function prepare(source: Source, environment: ProfileEnvironment, schema: object, report: Report): Profile {
@@ -106,7 +114,22 @@ function prepare(source: Source, environment: ProfileEnvironment, schema: object
     maxLifetime: document.max_lifetime ?? MAX_LIFETIME_DEFAULT,
     transactions,
     auditSubject: document.audit?.subject ?? 'hashed',
-    origin: source.origin(),
+    origin: originLater(source),
+  })
+}
+
+/**
+ * Where the parts of a profile stand, read again from its text when somebody asks: of thousands nobody asks but of the few
+ * whose exchanges are explained.
+ */
+function originLater({ file, text }: SourceFile): Origin {
+  let origin: Origin | undefined
+  return Object.freeze({
+    file,
+    place(path: string) {
+      origin ??= readSource({ file, text }).origin()
+      return origin.place(path)
+    },
   })
 }
 
@@ -142,7 +165,7 @@ function frozenToken(acceptance: TokenAcceptance): TokenAcceptance {
 }
 
 /** Does the same with each, and throws everything that was refused on the way as one error. */
-function each<T, R>(values: Iterable<T>, work: (value: T) => R): readonly R[] {
+function* each<T, R>(values: Iterable<T>, work: (value: T) => R): Steps<readonly R[]> {
   const results: R[] = []
   const [errors, told]: [DragomanError[], string[]] = [[], []]
   for (const value of values) {
@@ -154,6 +177,7 @@ function each<T, R>(values: Iterable<T>, work: (value: T) => R): readonly R[] {
       errors.push(error)
       told.push(...(problemsOf(error) ?? [error.message]))
     }
+    yield
   }
   const [first, ...more] = errors
   if (first !== undefined) throw mergedError([first, ...more])

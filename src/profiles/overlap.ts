@@ -1,4 +1,5 @@
 import type { Profile } from '../core/profile.ts'
+import type { Steps } from '../core/slices.ts'
 
 /** Two profiles that would both serve one request, so that neither does. */
 export interface Overlap {
@@ -16,7 +17,7 @@ export interface Overlap {
  * Issuers make no difference, since a profile is chosen before any token is looked at. Does NOT report profiles that a
  * request can tell apart by its target or by `requested_token_type`. Tells each pair once.
  */
-export function overlapsOf(profiles: readonly Profile[]): readonly Overlap[] {
+export function* overlapsIn(profiles: readonly Profile[]): Steps<readonly Overlap[]> {
   const served = new Map<string, Served>()
   const overlaps = new Map<string, Overlap>()
   for (const [second, profile] of profiles.entries()) {
@@ -29,6 +30,7 @@ export function overlapsOf(profiles: readonly Profile[]): readonly Overlap[] {
       }
       put(others, profile, second)
     }
+    yield
   }
   return [...overlaps.values()]
 }

@@ -1,39 +1,41 @@
 import type { Profile, ProfileSet } from '../core/profile.ts'
-import { overlapsOf } from './overlap.ts'
+import type { Steps } from '../core/slices.ts'
+import { overlapsIn } from './overlap.ts'
 import type { Problem } from './problem.ts'
-import type { Source } from './source.ts'
+import type { SourceFile } from './source.ts'
 
 /** A profile, and the file it came from. */
-export interface Loaded {
+interface Loaded {
   readonly profile: Profile
-  readonly source: Source
+  readonly file: SourceFile
 }
 
 /** One thing that is wrong between profiles. */
 export interface Clash {
-  readonly source: Source
+  readonly file: SourceFile
   readonly problem: Problem
 }
 
 /** What is wrong between profiles, each told at the later one. */
-export function clashesIn(loaded: readonly Loaded[]): readonly Clash[] {
-  const names = new Map<string, Source>()
+export function* clashesIn(loaded: readonly Loaded[]): Steps<readonly Clash[]> {
+  const names = new Map<string, SourceFile>()
   const clashes: Clash[] = []
-  for (const { profile, source } of loaded) {
+  for (const { profile, file } of loaded) {
     const other = names.get(profile.name)
-    if (other === undefined) names.set(profile.name, source)
+    if (other === undefined) names.set(profile.name, file)
     else {
       const message = `expected a name of its own: ${other.file} has it already`
-      clashes.push({ source, problem: { path: ['name'], message, code: 'ERR_PROFILE_OPTION' } })
+      clashes.push({ file, problem: { path: ['name'], message, code: 'ERR_PROFILE_OPTION' } })
     }
   }
-  for (const { first, second, request } of overlapsOf(loaded.map(({ profile }) => profile))) {
+  const overlaps = yield* overlapsIn(loaded.map(({ profile }) => profile))
+  for (const { first, second, request } of overlaps) {
     const [one, other] = [loaded[first], loaded[second]]
     // Of two by one name that is told already.
     if (!one || !other || one.profile.name === other.profile.name) continue
     const message = `the profile ${one.profile.name} serves the same request (${request}), so that neither would; give one of them another target, client or type`
     clashes.push({
-      source: other.source,
+      file: other.file,
       problem: { path: ['accept'], message, code: 'ERR_PROFILE_OPTION', atName: true },
     })
   }
@@ -41,7 +43,7 @@ export function clashesIn(loaded: readonly Loaded[]): readonly Clash[] {
 }
 
 /** The profiles of a tenant, found by client and target. */
-export function setOf(all: readonly Profile[]): ProfileSet {
+export function* settingOf(all: readonly Profile[]): Steps<ProfileSet> {
   const byClient = new Map<string | undefined, Served>()
   const put = (client: string | undefined, profile: Profile) => {
     const served: Served = byClient.get(client) ?? { all: [], open: [], byTarget: new Map() }
@@ -56,6 +58,7 @@ export function setOf(all: readonly Profile[]): ProfileSet {
   for (const profile of all) {
     for (const client of profile.accepts.clients) put(client, profile)
     if (profile.accepts.subjectTokenAuthenticates) put(undefined, profile)
+    yield
   }
   for (const { all: list } of byClient.values()) Object.freeze(list)
   const none: readonly Profile[] = Object.freeze([])

@@ -1,8 +1,12 @@
 import { lookup as dnsLookup } from 'node:dns'
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import { getBuiltinModule } from 'node:process'
 import { addressSpace } from './address.ts'
+
+// Not imported by name, for the reason given in gateway/listen.ts.
+const { request: httpRequest } = getBuiltinModule('node:http')
 
 /** Why a fetch failed, in words that hold nothing of the answer. */
 export type FetchFailure =

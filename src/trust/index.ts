@@ -3,6 +3,7 @@ import { algorithmNamed, algorithms as allAlgorithms } from '../core/algorithms.
 import type { Carry } from '../core/carry.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { KeyHint, KeyStore, VerificationKey } from '../core/keys.ts'
+import { atOnce, type Steps } from '../core/slices.ts'
 import { subjectSpace } from '../core/subjects.ts'
 import type { Anchor, Authorities, TrustedIssuer, TrustStore } from '../core/trust.ts'
 import type { Value } from '../core/value.ts'
@@ -44,6 +45,10 @@ export interface IssuerStatus {
   readonly lastError?: string | undefined
 }
 
+export interface Trust extends TrustStore {
+  status(): readonly IssuerStatus[]
+}
+
 // Key files may be larger than token claims; still they are ours, so the limit only stops an accident.
 const FILE_LIMITS = { bytes: 1_048_576, depth: 16, items: 65_536, text: 65_536 }
 
@@ -54,12 +59,23 @@ const FILE_LIMITS = { bytes: 1_048_576, depth: 16, items: 65_536, text: 65_536 }
  *
  * @throws {@link DragomanError} `ERR_TRUST_CONFIG`, `detail.issuer` naming the entry
  */
-export function createTrust(
+export const createTrust = (
   entries: readonly IssuerEntry[],
   tools: TrustTools,
   own: readonly TrustedIssuer[] = [],
-): TrustStore & { status(): readonly IssuerStatus[] } {
-  const loaded = entries.map((entry) => named(entry.issuer, () => load(entry, tools)))
+): Trust => atOnce(creatingTrust(entries, tools, own))
+
+/** {@link createTrust} in steps, an issuer each. */
+export function* creatingTrust(
+  entries: readonly IssuerEntry[],
+  tools: TrustTools,
+  own: readonly TrustedIssuer[] = [],
+): Steps<Trust> {
+  const loaded: Loaded[] = []
+  for (const entry of entries) {
+    loaded.push(named(entry.issuer, () => load(entry, tools)))
+    yield
+  }
   const issuers = new Map<string, TrustedIssuer>()
   for (const issuer of [...own, ...loaded.map(({ trusted }) => trusted)]) {
     if (issuers.has(issuer.issuer)) {

@@ -91,9 +91,7 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
   fields.finish('a tbsCertificate without unique identifiers')
   if (extensions && version !== 3) throw malformed('version 3 where there are extensions')
 
-  let key: PublicKey | undefined
-  let thumbprint: string | undefined
-  return {
+  return new ParsedCertificate({
     der: asBuffer(bytes),
     toBeSigned: wholeOf(toBeSigned),
     version,
@@ -106,14 +104,51 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
     notAfter,
     spki,
     extensions: extensions ? readWrapped(inside(extensions)) : noExtensions,
-    get publicKey() {
-      key ??= publicKeyFromSpki(spki)
-      return key
-    },
-    get thumbprint() {
-      thumbprint ??= hash('sha256', bytes, 'base64url')
-      return thumbprint
-    },
+  })
+}
+
+type Fields = Omit<Certificate, 'publicKey' | 'thumbprint'>
+
+/** A class, since a literal with getters keeps alive what they reach (see core/variables.ts). */
+class ParsedCertificate implements Certificate {
+  readonly der: Buffer
+  readonly toBeSigned: Buffer
+  readonly version: 1 | 2 | 3
+  readonly serialNumber: Buffer
+  readonly algorithm: Algorithm | undefined
+  readonly signature: Buffer
+  readonly issuer: Name
+  readonly subject: Name
+  readonly notBefore: number
+  readonly notAfter: number
+  readonly spki: Buffer
+  readonly extensions: Extensions
+  #key: PublicKey | undefined
+  #thumbprint: string | undefined
+
+  constructor(fields: Fields) {
+    this.der = fields.der
+    this.toBeSigned = fields.toBeSigned
+    this.version = fields.version
+    this.serialNumber = fields.serialNumber
+    this.algorithm = fields.algorithm
+    this.signature = fields.signature
+    this.issuer = fields.issuer
+    this.subject = fields.subject
+    this.notBefore = fields.notBefore
+    this.notAfter = fields.notAfter
+    this.spki = fields.spki
+    this.extensions = fields.extensions
+  }
+
+  get publicKey(): PublicKey {
+    this.#key ??= publicKeyFromSpki(this.spki)
+    return this.#key
+  }
+
+  get thumbprint(): string {
+    this.#thumbprint ??= hash('sha256', this.der, 'base64url')
+    return this.#thumbprint
   }
 }
 

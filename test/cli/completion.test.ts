@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { commands } from '../../src/cli/run.ts'
+import { allCommands } from '../../src/cli/run.ts'
 import { command } from '../support/command.ts'
+
+const commands = await allCommands()
 
 const run = promisify(execFile)
 

@@ -2,9 +2,11 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { commands } from '../../src/cli/run.ts'
+import { allCommands } from '../../src/cli/run.ts'
 import { command } from '../support/command.ts'
 import { newWorld, type World } from '../support/world.ts'
+
+const commands = await allCommands()
 
 let world: World
 let configuration: string

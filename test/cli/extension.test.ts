@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exit } from '../../src/cli/io.ts'
-import { commands } from '../../src/cli/run.ts'
+import { allCommands } from '../../src/cli/run.ts'
 import { startWorkers } from '../../src/workers/pool.ts'
 import { command } from '../support/command.ts'
 import { outsideConfiguration, outsideProfile, outsideTest } from '../support/own.ts'
@@ -67,8 +67,10 @@ describe('--extension', () => {
     expect(code).toBe(expected)
   })
 
-  it('is an option of each command that reads a profile or a configuration', () => {
-    const without = commands.filter(({ options }) => !options.some(([flag]) => flag.startsWith('--extension')))
+  it('is an option of each command that reads a profile or a configuration', async () => {
+    const without = (await allCommands()).filter(
+      ({ options }) => !options.some(([flag]) => flag.startsWith('--extension')),
+    )
     expect(without.map(({ name }) => name)).toEqual(['dev', 'inspect', 'completion'])
   })
 

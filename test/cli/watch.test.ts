@@ -185,3 +185,42 @@ describe('files that are watched', () => {
     await watch.end()
   })
 })
+
+describe('more files than are looked at in one turn', () => {
+  const names = Array.from({ length: 1000 }, (_, n) => `f${n}`)
+  const last = 'f999'
+
+  it('are told of after two looks when one has been replaced, added or removed', async () => {
+    for (const name of names) write(name)
+    const watch = watching(names)
+    await watch.ready()
+    for (let look = 0; look < 5; look += 1) await watch.look()
+    expect(watch.calls).toBe(0)
+    write('new', 'y')
+    renameSync(at('new'), at(last))
+    await watch.look()
+    expect(watch.calls).toBe(0)
+    await watch.look()
+    expect(watch.calls).toBe(1)
+    rmSync(at(last))
+    await watch.look()
+    await watch.look()
+    expect(watch.calls).toBe(2)
+    for (let look = 0; look < 5; look += 1) await watch.look()
+    expect(watch.calls).toBe(2)
+    await watch.end()
+  })
+
+  it('are told of within five looks when one has been written in place', async () => {
+    for (const name of names) write(name)
+    const watch = watching(names)
+    await watch.ready()
+    for (const name of [last, 'f0', 'f300']) {
+      const { calls } = watch
+      write(name, `${name} is longer`)
+      for (let look = 0; look < 5; look += 1) await watch.look()
+      expect(watch.calls, name).toBe(calls + 1)
+    }
+    await watch.end()
+  })
+})

@@ -160,6 +160,16 @@ describe('a schema', () => {
     expect(() => checkFor({ type: 'object', additionalPropertis: false })).toThrow(/additionalPropertis/)
   })
 
+  it.each([
+    [{ type: 'strng' }],
+    [{ type: 'object', required: 'a' }],
+    [{ type: 'object', properties: ['a'] }],
+    [{ type: 'string', minLength: '1' }],
+    [{ enum: 'a' }],
+  ])('of which a keyword has a value of the wrong type is no schema: %j', (schema) => {
+    expect(() => checkFor(schema)).toThrow()
+  })
+
   it('may have a default, a format and a description, which check nothing', () => {
     expect(told({ type: 'string', format: 'uri', default: 'x', description: 'y' }, 'not a uri')).toEqual([])
   })

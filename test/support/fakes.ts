@@ -8,6 +8,7 @@ import type { ExchangeResult, Services, TokenRequest } from '../../src/core/exch
 import type { PublicKey, Signer } from '../../src/core/keys.ts'
 import type { Danger, Profile, Step, Targets, TokenAcceptance } from '../../src/core/profile.ts'
 import type { ProofMethod } from '../../src/core/proof.ts'
+import { atOnce } from '../../src/core/slices.ts'
 import type { Transform } from '../../src/core/stage.ts'
 import type { ReplayStore } from '../../src/core/stores.ts'
 import type { Confirmation, Draft, Token } from '../../src/core/token.ts'
@@ -16,7 +17,7 @@ import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { map, type Value } from '../../src/core/value.ts'
 import { exchangeToken } from '../../src/exchange/exchange.ts'
 import { grants } from '../../src/grants/index.ts'
-import { setOf } from '../../src/profiles/set.ts'
+import { settingOf } from '../../src/profiles/set.ts'
 
 export const NOW = 1_800_000_000
 export const GATEWAY = 'https://gw.example'
@@ -369,7 +370,7 @@ export function world(profiles: Profile | readonly Profile[] = profile(), differ
     proofMethods: fakeProofs,
     proofAlgorithms: ['ES256'],
     clients: { find: (id) => clients.get(id) },
-    profiles: setOf(all),
+    profiles: atOnce(settingOf(all)),
     trust: trustOf(trusted()),
     keys: { name: 'fake', signer: (name) => (name === 'edge' ? plainSigner() : undefined), all: () => [] },
     replay,

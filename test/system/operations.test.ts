@@ -338,6 +338,7 @@ describe('what is published', () => {
       token_endpoint_auth_signing_alg_values_supported: JOSE,
       dpop_signing_alg_values_supported: JOSE,
       tls_client_certificate_bound_access_tokens: true,
+      token_exchange_cnf_response_supported: true,
       dragoman_subject_token_types_supported: expect.arrayContaining([
         tokenTypes.jwt,
         tokenTypes.cwt,

@@ -73,6 +73,27 @@ describe('a reload', () => {
     expect(await metric('dragoman_config_reloads_total{result="failed"}')).toMatch(/ 1$/)
   })
 
+  it('of many profiles lets exchanges go on under the old ones, until all are read', async () => {
+    await start()
+    write(profile(60))
+    const many = Array.from({ length: 600 }, (_, n) => `many-${n}`)
+    for (const name of many) {
+      const text = profile(60).replace('name: one', `name: ${name}`).replaceAll(target, `https://${name}.beta.example`)
+      writeFileSync(join(world.folder, `${name}.yaml`), text)
+    }
+    const file = join(world.folder, 'dragoman.yaml')
+    const list = ['one', ...many].map((name) => `${name}.yaml`).join(', ')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('[one.yaml]', `[${list}]`))
+    let read = false
+    const reload = world.gateway.reload().then(() => {
+      read = true
+    })
+    expect((await exchange()).body).toMatchObject({ expires_in: 300 })
+    expect(read).toBe(false)
+    await reload
+    expect((await exchange()).body).toMatchObject({ expires_in: 60 })
+  })
+
   it('keeps keys made at start, so that what they signed still verifies', async () => {
     await start()
     const before = await keys()

@@ -8,6 +8,9 @@ import { type Attempt, type Case, with_ } from './case.ts'
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
+/** As meridian trusts it. */
+const LARKSPUR = 'issuer: http://127.0.0.1:8080/larkspur\n        trust_domain: larkspur.example\n        jwks_file'
+
 /** What is particular to grants for another authorization server, and to those that are redeemed. */
 export function chainingCases(office: Office): readonly Case[] {
   const grant = async (over: object = {}): Promise<string> => {
@@ -31,11 +34,7 @@ export function chainingCases(office: Office): readonly Case[] {
     asking: { tenant: 'larkspur', client },
   })
   const trusted = () =>
-    office.edit(
-      'dragoman.yaml',
-      '{ issuer: http://127.0.0.1:8080/larkspur,',
-      '{ issuer: http://127.0.0.1:8080/larkspur, history: true,',
-    )
+    office.edit('dragoman.yaml', LARKSPUR, LARKSPUR.replace('trust_domain', 'history: true\n        trust_domain'))
   return [
     {
       title: 'an assertion that is missing',
@@ -87,7 +86,7 @@ export function chainingCases(office: Office): readonly Case[] {
       title: 'a way from an issuer that is not trusted for it',
       code: 'ERR_TOKEN_PATH',
       ask: () => redeem({ trust_path: ['https://elsewhere.example'] }),
-      place: ['dragoman.yaml', '{ issuer: http://127.0.0.1:8080/larkspur, '],
+      place: ['dragoman.yaml', LARKSPUR],
       expected: 'an issuer with `history: true`',
       remedy: /^set `history: true` for http:\/\/127\.0\.0\.1:8080\/larkspur at .*dragoman\.yaml/,
       mend: (attempt) => {
