@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { createGateway, type Gateway } from '../compose.ts'
 import type { Extension } from '../core/catalog.ts'
 import { describeFailure } from './describe.ts'
-import { beginYoung, boundYoung } from './heap.ts'
+import { beginYoung, boundYoung, collectAlone } from './heap.ts'
 import { type Command, EXTENSION, exit, type Io, UsageError } from './io.ts'
 import { everySecond, watchFiles } from './watch.ts'
 
@@ -32,6 +32,7 @@ export const serveCommand: Command = {
     if (values.config === undefined) throw new UsageError('--config is required')
     const count = countOf(values.workers)
     beginYoung()
+    collectAlone()
     // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
     const log = (event: string, detail: object) => io.error(`${event}: ${JSON.stringify(detail)}\n`)
     const { gateway, addresses } = await (count === 1

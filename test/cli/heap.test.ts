@@ -44,16 +44,16 @@ console.log((old() - before) / 1048576)`)
 describe('the room for young objects', () => {
   it('is bounded', () => {
     const bounded = roomAfter('boundYoung(); await work()', 'most')
-    expect(bounded).toBeGreaterThanOrEqual(8)
-    expect(bounded).toBeLessThanOrEqual(32)
+    expect(bounded).toBeGreaterThanOrEqual(16)
+    expect(bounded).toBeLessThanOrEqual(48)
   })
 
   it('grows up to there again when V8 has made it smaller in between', () => {
-    const quiet = `while (youngBytes() >= 8 * 1048576) {
+    const quiet = `while (youngBytes() >= 16 * 1048576) {
   await new Promise((resolve) => setTimeout(resolve, 20))
   globalThis.gc()
 }`
-    expect(roomAfter(`boundYoung(); await work(); ${quiet} await work()`, 'last')).toBeGreaterThanOrEqual(8)
+    expect(roomAfter(`boundYoung(); await work(); ${quiet} await work()`, 'last')).toBeGreaterThanOrEqual(16)
   })
 })
 
