@@ -69,6 +69,8 @@ export interface Figures {
     readonly foreign: number
   }
   readonly workers: {
+    /** `wrk`, or the one of this folder. */
+    readonly driver: string
     readonly one: number
     readonly two: number
     readonly ratio: number
@@ -140,7 +142,7 @@ export function show(figures: Figures): string {
       mark(beside.together / beside.alone, 2, 'twice'),
     ],
     [
-      'two workers against one, driver on the same two processors',
+      `two workers against one, the driver (${workers.driver}) on the same two processors`,
       `${workers.ratio} times the exchanges (${workers.range.join(' to ')}); ${workers.two} a second; CPU of each ${workers.cpu} times`,
       mark(-workers.ratio, -1.7, 'at least 1.7 times'),
     ],

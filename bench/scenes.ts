@@ -4,6 +4,7 @@ import { closedLoop, connections, median, openLoop, quantile } from './load.ts'
 import { cpuOf, pin, residentOf, type Server, workOf } from './machine.ts'
 import { watched } from './watched.ts'
 import type { BenchWorld } from './world.ts'
+import { hasWrk, wrkLoop } from './wrk.ts'
 
 /** What everything here works with. */
 export interface Stage {
@@ -157,20 +158,25 @@ export async function workers({ world, port, full, serve }: Setting) {
     await serve(world.configuration('two', at + 2), ['--workers', '2']),
   ]
   const rates: { readonly one: number; readonly two: number; readonly cpuOne: number; readonly cpuTwo: number }[] = []
-  const burst = async (server: Server, on: number, seconds: number) => {
-    const requests = make(Math.ceil(14_000 * seconds), world.requests.distinct)
+  const driver = hasWrk() ? 'wrk' : 'ours'
+  const load = async (on: number, requests: readonly Buffer[], seconds: number) => {
+    if (driver === 'wrk') return wrkLoop(on, requests, { seconds, connections: 64, folder: world.folder })
     const sockets = await connections(on, 64)
-    const before = cpuOf(server.pid)
     const result = await closedLoop(sockets, requests, { seconds, once: true })
-    const cpu = (cpuOf(server.pid) - before) / result.answered
     for (const socket of sockets) socket.destroy()
-    return { rate: result.answered / result.seconds, cpu }
+    return result
   }
-  for (let round = -1; round < (full ? 5 : 2); round += 1) {
+  const burst = async (server: Server, on: number, seconds: number) => {
+    const requests = make(Math.ceil(18_000 * seconds), world.requests.distinct)
+    const before = cpuOf(server.pid)
+    const result = await load(on, requests, seconds)
+    return { rate: result.answered / result.seconds, cpu: (cpuOf(server.pid) - before) / result.answered }
+  }
+  for (let round = full ? -3 : -1; round < (full ? 5 : 2); round += 1) {
     const first = round % 2 === 0 ? await burst(one, at, 1) : undefined
     const second = await burst(two, at + 2, 1)
     const alone = first ?? (await burst(one, at, 1))
-    // The first round warms up.
+    // The first rounds warm up.
     if (round >= 0) rates.push({ one: alone.rate, two: second.rate, cpuOne: alone.cpu, cpuTwo: second.cpu })
   }
   const resident = { one: Math.round(residentOf(one.pid)), two: Math.round(residentOf(two.pid)) }
@@ -178,6 +184,7 @@ export async function workers({ world, port, full, serve }: Setting) {
   const ratios = rates.map((row) => row.two / row.one)
   return {
     workers: {
+      driver,
       one: Math.round(median(rates.map((row) => row.one))),
       two: Math.round(median(rates.map((row) => row.two))),
       ratio: ms(median(ratios)),
