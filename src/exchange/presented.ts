@@ -34,7 +34,7 @@ function presentedIn({ subject_token, actor_token, client_assertion }: TokenRequ
   return [subject_token, actor_token, client_assertion].flatMap((raw) => {
     if (raw === undefined) return []
     const signature = raw.slice(raw.lastIndexOf('.') + 1)
-    const whole = JSON.stringify(raw.trim()).slice(1, -1)
-    return /^[\w-]+$/.test(signature) && signature.length >= MIN_SIGNATURE ? [signature] : [whole]
+    if (signature.length >= MIN_SIGNATURE && /^[\w-]+$/.test(signature)) return [signature]
+    return [JSON.stringify(raw.trim()).slice(1, -1)]
   })
 }

@@ -4,7 +4,7 @@ import type { Exchange, TokenRequest } from '../core/exchange.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Draft, Token } from '../core/token.ts'
 import type { Member, Transaction, TransactionKind } from '../core/transaction.ts'
-import { isList, isMap, map, sameValue, type Value, type ValueMap } from '../core/value.ts'
+import { copyOf, isList, isMap, map, sameValue, type Value, type ValueMap } from '../core/value.ts'
 import { variablesOf } from '../core/variables.ts'
 import { frozen, isReplacement } from './frozen.ts'
 import { fits, memberOf } from './members.ts'
@@ -114,17 +114,13 @@ export function startTransaction(draft: Draft, exchange: Exchange): Draft {
   const tctx = told(details, request.request_details, earlier?.['tctx'], 'request_details')
   const rctx = told(context, request.request_context, earlier?.['rctx'], 'request_context')
   const chain = chainOf(transaction)
-  return {
-    ...draft,
-    claims: map([
-      ...Object.entries(draft.claims),
-      ['txn', transaction.txn],
-      ['req_wl', client.id],
-      ...(tctx === undefined ? [] : [['tctx', tctx] as const]),
-      ...(rctx === undefined ? [] : [['rctx', rctx] as const]),
-      ...(chain === undefined ? [] : [[CHAIN, chain] as const]),
-    ]),
-  }
+  const claims = copyOf(draft.claims)
+  claims['txn'] = transaction.txn
+  claims['req_wl'] = client.id
+  if (tctx !== undefined) claims['tctx'] = tctx
+  if (rctx !== undefined) claims['rctx'] = rctx
+  if (chain !== undefined) claims[CHAIN] = chain
+  return { ...draft, claims }
 }
 
 type Variables = ReturnType<typeof variablesOf>
