@@ -69,7 +69,7 @@ describe('an ID-JAG', () => {
           join(folder, 'larkspur'),
           'id-jag.yaml',
           '  - subject: { lookup: { file: people.json } }\n',
-          `  - context: { keep: [email], set: { tenant: eu, aud_tenant: m-7, aud_sub: mira@meridian.example } }
+          `  - context: { keep: [email], copy: { aud_sub: subject.email }, set: { tenant: eu, aud_tenant: m-7 } }
   - subject: { pairwise: { secret: pairwise, prefix: pw_ } }
 `,
         ),
@@ -77,7 +77,7 @@ describe('an ID-JAG', () => {
         const token = await idToken(here, { acr: 'urn:mfa', amr: ['hwk', 'pin'], email: 'mira@larkspur.example' })
         expect(decodeJwt((await idJag(here, token)).token)).toMatchObject({
           ...{ sub: expect.stringMatching(/^pw_/), email: 'mira@larkspur.example' },
-          ...{ tenant: 'eu', aud_tenant: 'm-7', aud_sub: 'mira@meridian.example' },
+          ...{ tenant: 'eu', aud_tenant: 'm-7', aud_sub: 'mira@larkspur.example' },
           ...{ acr: 'urn:mfa', amr: ['hwk', 'pin'], auth_time: NOW - 60, resource: CALENDAR, scope: 'calendar.read' },
         })
       },
