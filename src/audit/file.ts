@@ -24,11 +24,18 @@ const GROUP_MILLISECONDS = 5
 // Readable by its owner and group only: subjects may stand in it.
 const MODE = 0o640
 
+interface Options {
+  readonly write?: WriteSome
+  /** Milliseconds. */
+  readonly group?: number
+}
+
 const NOTHING = Buffer.alloc(0)
 const LINE_FEED = 0x0a
 
 /**
- * Appends records to a file, one JSON line each; those of 5 milliseconds in one write.
+ * Appends records to a file, one JSON line each; those of `group` milliseconds, 5 unless told, in one write. With 0 each is
+ * written at once, so that whoever was answered finds it there.
  *
  * Not healthy, so that nothing more is exchanged, when a write has failed and until one succeeds again, or when more than
  * 65,536 records wait. What could not be written stays first in line, to the byte: a disk that was full for a while leaves
@@ -39,7 +46,7 @@ const LINE_FEED = 0x0a
  *
  * @throws {@link DragomanError} `ERR_AUDIT_UNAVAILABLE` when the file cannot be opened at start
  */
-export function auditToFile(path: string, { write = toDisk }: { write?: WriteSome } = {}): LineSink {
+export function auditToFile(path: string, { write = toDisk, group = GROUP_MILLISECONDS }: Options = {}): LineSink {
   let descriptor = openNow(path)
   // What a crash cut off stays alone on its line.
   let waiting: string[] = endsTorn(path, descriptor) ? ['\n'] : []
@@ -53,7 +60,7 @@ export function auditToFile(path: string, { write = toDisk }: { write?: WriteSom
   const left = (): number => waiting.length + batch.records
 
   async function drain(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, GROUP_MILLISECONDS))
+    if (group > 0) await new Promise((resolve) => setTimeout(resolve, group))
     try {
       if (moved) await follow()
       if (batch.records === 0) {

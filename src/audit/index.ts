@@ -1,4 +1,4 @@
-export { auditToFile } from './file.ts'
+export { auditToFile, type WriteSome } from './file.ts'
 export { lineOf } from './line.ts'
 export { auditToMemory } from './memory.ts'
 export { auditToStream } from './stream.ts'

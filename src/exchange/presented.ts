@@ -7,7 +7,8 @@ import type { Draft } from '../core/token.ts'
  * tells of its call (transaction tokens §13.4). Looked for where a client tells something, in every claim; in a transaction
  * token always, and in what is embedded too, which elsewhere is a stage's own doing.
  *
- * Does NOT find a token in another encoding.
+ * Found too where it was encoded once more, as logs and headers do: base64 and base64url at any offset, hex, folded into
+ * lines. Does NOT find what somebody has hidden: turned around, in parts, encoded twice.
  *
  * @throws {@link DragomanError} `ERR_PROFILE_WIDER`
  */
@@ -16,7 +17,7 @@ export function assertCarriesNone({ claims, embedded }: Draft, { request, transa
   if (transaction === undefined && !told) return
   const inside = transaction === undefined ? [] : embedded.map(({ value }) => value)
   const text = JSON.stringify([claims, inside])
-  if (!presentedIn(request).some((one) => text.includes(one))) return
+  if (!presentedIn(request).some((one) => text.includes(one) || stands(one, text))) return
   throw new DragomanError('ERR_PROFILE_WIDER', {
     detail: {
       rule: 'presented',
@@ -28,6 +29,31 @@ export function assertCarriesNone({ claims, embedded }: Draft, { request, transa
 
 // A shorter text is no signature, and could stand anywhere by chance.
 const MIN_SIGNATURE = 24
+
+/** In another encoding, or in lines: JSON has escapes for their ends, and base64 has two alphabets. */
+function stands(one: string, text: string): boolean {
+  if (one.length < MIN_SIGNATURE) return false
+  const plain = unfolded(text)
+  if (plain.includes(unfolded(one)) || OFFSETS.some((offset) => plain.includes(base64At(offset, one)))) return true
+  const lower = plain.toLowerCase()
+  const hex = [Buffer.from(one), Buffer.from(one, 'base64url')].map((bytes) => bytes.toString('hex'))
+  return hex.some((digits) => digits.length >= MIN_SIGNATURE && lower.includes(digits))
+}
+
+const unfolded = (text: string): string =>
+  text
+    .replace(/\\[nrt]|\s/g, '')
+    .replaceAll('+', '-')
+    .replaceAll(/\\?\//g, '_')
+
+// Three bytes are four characters, so that a text looks like one of three wherever it begins.
+const OFFSETS = [0, 1, 2] as const
+
+/** The characters of base64url that are of this text alone, when as many bytes are before it. */
+function base64At(offset: number, text: string): string {
+  const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]).toString('base64url')
+  return encoded.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + Buffer.byteLength(text)) * 8) / 6))
+}
 
 /** What would give a presented token away: its signature where it has one at its end, or else all of it. */
 function presentedIn({ subject_token, actor_token, client_assertion }: TokenRequest): readonly string[] {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -49,6 +49,10 @@ describe('a reader who follows a scenario', () => {
     const reader = await newReader(folder, name)
     try {
       await reader.follow(page)
+      // Whoever pastes from the terminal instead of the page sees what each refusal is about.
+      const refusals = readFileSync(page, 'utf8').match(/(?<=^\*\*)[^*]+(?=\*\*[^`]*\n```sh$)/gm) ?? []
+      expect(refusals.length).toBeGreaterThan(3)
+      for (const words of refusals) expect(reader.welcome).toContain(`\n# ${words}\n`)
     } finally {
       await reader.close()
       rmSync(folder, { recursive: true })

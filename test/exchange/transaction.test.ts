@@ -151,6 +151,30 @@ describe('a stage that lies is refused, with every danger on', () => {
     }
     await expect(exchange({ draft: claims({ note: token.split('.')[0] ?? '' }) })).resolves.toBeDefined()
   })
+
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  it.each<[string, (token: string, signature: string) => string]>([
+    ['base64', base64],
+    ['base64, one byte later', (token) => base64(`a${token}`)],
+    ['base64, two bytes later', (token) => base64(`ab${token}b`)],
+    ['base64url', (token) => Buffer.from(token).toString('base64url')],
+    ['base64 of its signature', (_, signature) => base64(`abcd${signature}e`)],
+    ['the other alphabet', (_, signature) => Buffer.from(signature, 'base64url').toString('base64')],
+    ['hex', (token) => Buffer.from(token).toString('hex')],
+    [
+      'hex of the bytes of the signature',
+      (_, signature) => Buffer.from(signature, 'base64url').toString('hex').toUpperCase(),
+    ],
+    ['lines', (token) => token.replace(/(.{20})/g, '$1\n ')],
+    ['base64 in lines', (token) => base64(token).replace(/(.{20})/g, '$1\r\n')],
+    ['percent-encoding', (token) => token.replaceAll('.', '%2E')],
+  ])('TT-26: a presented token in %s', async (_, encode) => {
+    const token = subjectToken()
+    const inside = encode(token, token.split('.')[1] ?? '')
+    await refuses({ draft: claims({ note: map([['deep', [inside]]]) }) }, 'ERR_PROFILE_WIDER')
+    await refuses({ draft: claims({ [inside]: true }) }, 'ERR_PROFILE_WIDER')
+    await expect(exchange({ draft: claims({ note: inside.slice(0, 12) }) })).resolves.toBeDefined()
+  })
 })
 
 describe('a replacement', () => {

@@ -16,7 +16,8 @@ fosite() { go build -C test/interop/fosite -o "$PWD/$peers/fosite-peer" .; }
 # The data in memory and the features are settled here: a start takes half the time then.
 keycloak() {
   local home="$peers/keycloak" zip="$peers/keycloak-quarkus-dist-$KEYCLOAK.zip"
-  test "$(cat "$home/built" 2>/dev/null)" = "$KEYCLOAK" && return 0
+  # A start without --optimized builds it anew, without the features.
+  test "$(cat "$home/built" 2>/dev/null)" = "$KEYCLOAK" && ! test "$home/lib/quarkus/generated-bytecode.jar" -nt "$home/built" && return 0
   rm -rf "$home" "$peers/keycloak-$KEYCLOAK"
   timeout 180 mvn -q -B dependency:copy -Dartifact="org.keycloak:keycloak-quarkus-dist:$KEYCLOAK:zip" -DoutputDirectory="$peers" \
     && python3 -m zipfile -e "$zip" "$peers" && rm "$zip" && mv "$peers/keycloak-$KEYCLOAK" "$home" \

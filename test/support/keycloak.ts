@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type Answer, basicOf, send } from './live.ts'
@@ -9,10 +9,20 @@ const FOLDER = process.env['DRAGOMAN_PEERS'] ?? fileURLToPath(new URL('../../.ca
 const HOME = `${FOLDER}/keycloak`
 
 /** Whether Keycloak is on this machine, built with the grants that are preview or experimental. */
-export const hasKeycloak: boolean = existsSync(`${HOME}/built`)
+export const hasKeycloak: boolean = isBuilt()
 
 /** Why a test was passed over. */
-export const NO_KEYCLOAK = 'Keycloak is not there: test/interop/install-peers.sh fetches it, and needs Java and Maven'
+export const NO_KEYCLOAK =
+  'Keycloak is not there, or was built anew without its grants: test/interop/install-peers.sh fetches it, and needs Java and Maven'
+
+/** The stamp is newer than what it stamps: any other start than an optimized one builds Keycloak anew, as it likes. */
+function isBuilt(): boolean {
+  try {
+    return statSync(`${HOME}/built`).mtimeMs >= statSync(`${HOME}/lib/quarkus/generated-bytecode.jar`).mtimeMs
+  } catch {
+    return false
+  }
+}
 
 /** A Keycloak in a process of its own, on loopback, with its data in memory. */
 export interface Keycloak {

@@ -73,7 +73,7 @@ export interface Reader {
 // Ports of the pages: they may be taken on this machine.
 const PORTS = ['8080', '8443', '9080', '9443', '9081', '9082', '9083'] as const
 
-// What only reads may be asked again: an audit record is in its file some milliseconds after the answer.
+// What only reads may be asked again: with `serve`, an audit record is in its file some milliseconds after the answer.
 const READS = /^(?:grep |tail |reason\b(?!\())/m
 
 // A program of the page that goes on running.
@@ -136,7 +136,7 @@ export async function newReader(folder: string, scenario?: string): Promise<Read
       if (language === 'text') return check(text, PLACES[use] ?? (() => output()))
       if (language !== 'sh') return
       told = dev.text.length
-      again = READS.test(text) ? text : undefined
+      again = scenario === undefined && READS.test(text) ? text : undefined
       if (/^(?:npm|git|dragoman dev) /.test(text)) output = () => dev.text
       else if (text.startsWith('dragoman serve ')) {
         const [, , , file = '', ...more] = text.trim().split(' ')

@@ -46,6 +46,8 @@ export interface TransactionWorld {
   file(name: string): string
   certificate(name: string): readonly Uint8Array[]
   ask(workload: Workload, ask: Ask): Promise<ExchangeResult>
+  /** From now on a gateway of its own answers, which has read the files after `edit`. */
+  another(edit?: (folder: string) => void): Promise<void>
   /** What a workload signs of its own; `undefined` leaves a claim out. */
   signs(workload: 'mail-in' | 'purger', claims: Said, key?: string): Promise<string>
   /** A token of ours as another library reads it, its signature verified. */
@@ -59,18 +61,22 @@ export interface TransactionWorld {
 
 export type Said = { readonly [claim: string]: unknown }
 
-export async function newTransactionWorld(): Promise<TransactionWorld> {
+export async function newTransactionWorld(edit?: (folder: string) => void): Promise<TransactionWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'dragoman-txn-'))
   const at = { host: '127.0.0.1', port: 8080, tlsPort: 8443 }
   const { configuration } = await writeFolder(folder, at, NOW, 'transaction-tokens')
+  edit?.(folder)
   const sink = watched(auditToMemory())
   let clock = NOW
   let serial = 0
-  const gateway = await createGateway(configuration, { clock: () => clock, audit: () => sink })
+  const start = () => createGateway(configuration, { clock: () => clock, audit: () => sink })
+  let gateway = await start()
   const file = (name: string) => readFileSync(join(folder, name), 'utf8')
   const certificate = (name: string) => [new X509Certificate(file(`${name}.crt`)).raw]
   return {
-    gateway,
+    get gateway() {
+      return gateway
+    },
     records: sink.records,
     get now() {
       return clock
@@ -79,6 +85,12 @@ export async function newTransactionWorld(): Promise<TransactionWorld> {
       clock = seconds
     },
     file,
+    async another(change) {
+      const before = gateway
+      change?.(folder)
+      gateway = await start()
+      await before.http.close()
+    },
     certificate,
     ask: (workload, asked) =>
       gateway.exchange(

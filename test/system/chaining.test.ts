@@ -242,7 +242,7 @@ describe('domain B', () => {
     refusedAs(await redeem(domains, await make(domains)), code, 'invalid_grant')
   })
 
-  it('AG-11: wants client authentication, and validates what is there', async () => {
+  it('IC-13, AG-11: wants client authentication, and validates what is there', async () => {
     const { token } = await grantOf(domains)
     const wrong = { authorization: `Basic ${Buffer.from('larkspur-claims:guess').toString('base64')}` }
     refusedAs(await redeem(domains, token, {}, wrong), 'ERR_CLIENT_SECRET', 'invalid_client')
@@ -301,7 +301,7 @@ describe('domain B', () => {
   })
 })
 
-describe('a key across the border', () => {
+describe('IC-13: a key across the border', () => {
   const holder = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { jkt } = publicKey(holder.publicKey)

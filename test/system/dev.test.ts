@@ -104,6 +104,27 @@ describe('dragoman dev', () => {
       .toBe(before + 1)
   })
 
+  it('has the record of an exchange in its file when the answer is there', async () => {
+    const file = join(folder, 'audit.jsonl')
+    const count = () => readFileSync(file, 'utf8').split('\n').length
+    const token = `${/listens on (http:\S+)/.exec(printed)?.[1]}/token`
+    for (let more = 0; more < 20; more += 1) {
+      const before = count()
+      await fetch(token, { method: 'POST', body: new URLSearchParams({ grant_type: 'none' }) })
+      expect(count()).toBe(before + 1)
+    }
+  })
+
+  it('says that its port is in use and what to do, and leaves the folder of the one that uses it alone', async () => {
+    const port = /listens on http:\S+:(\d+)/.exec(printed)?.[1] ?? ''
+    const before = readFileSync(join(folder, 'dragoman.yaml'), 'utf8')
+    const started = run(process.execPath, [launcher, 'dev', '--port', port, '--tls-port', '0', '--folder', folder])
+    const failure = await started.catch((error: { code: number; stderr: string }) => error)
+    expect(failure).toMatchObject({ code: 3, stderr: expect.stringContaining(`port ${port} is in use`) })
+    expect(failure.stderr).toContain('--port 0')
+    expect(readFileSync(join(folder, 'dragoman.yaml'), 'utf8')).toBe(before)
+  })
+
   it('writes keys and tokens for their owner only', async () => {
     const { stdout } = await run('bash', [
       '-c',

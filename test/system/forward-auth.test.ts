@@ -92,10 +92,11 @@ describe.skipIf(nginx === undefined)(`behind nginx${nginx ? '' : ` (${NO_NGINX})
   const get = (path: string, headers: { readonly [name: string]: string } = {}, method = 'GET') =>
     send(edge.url, { method, path, headers })
 
-  it('a good token arrives as Txn-Token, made of the request, and goes no further itself', async () => {
+  it('TV-13: a good token arrives as Txn-Token, made of the request, and neither of them goes elsewhere', async () => {
     const token = await edge.live.token('jwt')
     const answer = await get('/orders/17?all=1', { authorization: `Bearer ${token}`, dpop: 'x', 'x-kept': 'y' })
     expect(answer).toMatchObject({ status: 200, text: 'served' })
+    expect(answer.headers).not.toHaveProperty('txn-token')
     const [call] = edge.calls
     expect(call).toMatchObject({ method: 'GET', url: '/orders/17?all=1' })
     expect(call?.headers).toMatchObject({ 'x-kept': 'y' })

@@ -77,7 +77,7 @@ async function read(raw: unknown, audience: string) {
 }
 
 describe('a JWT', () => {
-  it('becomes a transaction token over HTTP, with the answer of the draft (TT-28, TT-29)', async () => {
+  it('becomes a transaction token over HTTP, with the answer of the draft (TT-01, TT-28, TT-29)', async () => {
     const { status, headers, body } = await post(
       await world.token('jwt', { validity: { ...times(), scope: ['order.pay'] } }),
       tokenTypes.jwt,

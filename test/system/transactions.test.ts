@@ -1,10 +1,13 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { errors } from '../../src/core/errors.ts'
 import { tokenTypes } from '../../src/core/types.ts'
 import { map } from '../../src/core/value.ts'
 import { code } from '../support/exchange.ts'
+import { rewrite } from '../support/live.ts'
 import {
   type Ask,
   DOMAIN,
@@ -161,7 +164,7 @@ describe('inbound mail (b)', () => {
     })
   })
 
-  it('goes into no ticket when nobody vouches for the sender', async () => {
+  it('goes into no ticket when nobody vouches for the sender (TT-20)', async () => {
     await expect(mail({ details: { ...MAIL, dmarc: 'fail' } })).resolves.toMatchObject({
       scope: ['mail.ingest', 'blob.put'],
     })
@@ -291,6 +294,66 @@ describe('the word of a client without a signature', () => {
       'ERR_CLIENT_MISSING',
       'invalid_client',
     )
+  })
+})
+
+describe('one service of a trust domain', () => {
+  const keys = (folder: string, ...names: string[]) => {
+    const list = names.map(
+      (name, at) => `{ name: ${at === 0 ? 'signing' : name}, algorithm: ES256, file: ${name}.pem }`,
+    )
+    rewrite(
+      folder,
+      'dragoman.yaml',
+      /(?<=^ {2}- name: larkspur\n.*\n {4}keys:\n)(?: {6}- .*\n)+/m,
+      list.map((key) => `      - ${key}\n`).join(''),
+    )
+  }
+  let domain: TransactionWorld
+  const started = async () => {
+    const result = await domain.ask('mail-in', {
+      ...{ token: await domain.signs('mail-in', { sub: 'user/7733' }), type: selfSigned },
+      ...{ scope: 'blob.put', details: MAIL, context: { req_ip: '203.0.113.9' } },
+    })
+    return { result, ...(await domain.verified(result)) }
+  }
+  const replaced = async (token: string) =>
+    domain.verified(await domain.ask('tickets', { token, type: txnToken, scope: 'blob.put' }))
+
+  beforeAll(async () => {
+    domain = await newTransactionWorld((folder) => {
+      for (const name of ['first', 'second']) {
+        const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+        writeFileSync(join(folder, `${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+      }
+      keys(folder, 'first')
+    })
+  })
+  afterAll(() => domain.close())
+
+  it('is several processes with the same files: what one has issued, another verifies and replaces (TT-02)', async () => {
+    const { result, payload, protectedHeader } = await started()
+    await domain.another()
+    await expect(domain.verified(result)).resolves.toHaveProperty('payload.txn', payload['txn'])
+    const next = await replaced(result.access_token)
+    expect(next).toMatchObject({ payload: { txn: payload['txn'] }, protectedHeader: { kid: protectedHeader.kid } })
+  })
+
+  it('changes its key without an invalid token: published first, used then, taken out at last (TT-32)', async () => {
+    const before = await started()
+    await domain.another((folder) => keys(folder, 'second', 'first'))
+    const after = await started()
+    expect(after.protectedHeader.kid).not.toBe(before.protectedHeader.kid)
+    await expect(domain.verified(before.result)).resolves.toHaveProperty('payload.txn', before.payload['txn'])
+    expect((await replaced(before.result.access_token)).protectedHeader.kid).toBe(after.protectedHeader.kid)
+    await domain.another((folder) => keys(folder, 'second'))
+    await expect(domain.verified(before.result)).rejects.toThrow()
+    await expect(replaced(before.result.access_token)).rejects.toEqual(code('ERR_TRUST_KEY'))
+    await expect(replaced(after.result.access_token)).resolves.toHaveProperty('payload.txn', after.payload['txn'])
+  })
+
+  it('knows each workload by a key, and none by a secret that both have (TT-10)', () => {
+    expect(domain.file('dragoman.yaml')).not.toMatch(/secret/)
   })
 })
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { auditToFile } from '../../audit/index.ts'
+import { auditToFile, type WriteSome } from '../../audit/index.ts'
 import { codecs } from '../../codecs/index.ts'
 import { createGateway } from '../../compose.ts'
 import type { AuditSink } from '../../core/audit.ts'
@@ -17,6 +17,9 @@ import { devConfiguration } from './configuration.ts'
 import { type At, scenarioFiles, scenarioNames, scenarioSteps } from './scenario.ts'
 
 const HOST = '127.0.0.1'
+
+/** The pages read a record right after the answer, so it is in its file before that is sent. */
+const AT_ONCE = { group: 0, write: async (...write: Parameters<WriteSome>) => writeSync(...write) }
 
 /** `dragoman dev`: two trust domains in one process, with samples to paste. For looking, not for use. */
 export const devCommand: Command = {
@@ -44,13 +47,16 @@ export const devCommand: Command = {
     })
     const port = await portOf(values.port)
     const tlsPort = await portOf(values['tls-port'])
+    // Before anything is written: the folder may be that of the one who listens there.
+    await freePort(port).catch(portInUse)
     const folder = folderFor(values.folder)
     const at = { host: HOST, port, tlsPort }
     const { configuration } = await writeFolder(folder, at, undefined, values.scenario)
     const gateway = await createGateway(configuration, {
-      audit: (_, file) => told(auditToFile(file ?? join(folder, 'audit.jsonl')), values.quiet ? undefined : io),
+      audit: (_, file) =>
+        told(auditToFile(file ?? join(folder, 'audit.jsonl'), AT_ONCE), values.quiet ? undefined : io),
     })
-    const [http = ''] = await gateway.listen()
+    const [http = ''] = await gateway.listen().catch(portInUse)
     // By the name that its certificate has.
     const https = `https://localhost:${tlsPort}`
     const stopped = untilStopped(gateway, io)
@@ -64,15 +70,27 @@ export const devCommand: Command = {
 async function portOf(text: string): Promise<number> {
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new UsageError(`${text} is not a port`)
-  if (port !== 0) return port
+  return port === 0 ? freePort(0) : port
+}
+
+/** Binds it for a moment. Rejects with the error of the operating system when it is in use. */
+function freePort(port: number): Promise<number> {
   return new Promise((done, failed) => {
     const server = createServer()
     server.once('error', failed)
-    server.listen(0, HOST, () => {
+    server.listen(port, HOST, () => {
       const address = server.address()
       server.close(() => done(typeof address === 'object' && address ? address.port : 0))
     })
   })
+}
+
+function portInUse(error: unknown): never {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+  const port = 'port' in error ? `port ${error.port}` : 'a port'
+  throw new Error(
+    `${port} is in use, perhaps by another \`dragoman dev\`: name others, --port 0 --tls-port 0 takes free ones`,
+  )
 }
 
 function folderFor(wanted: string | undefined): string {
@@ -132,7 +150,7 @@ function welcome(http: string, https: string, folder: string): string {
 function opening(scenario: string, http: string, at: At, folder: string): string {
   const lines = [
     `The scenario ${scenario}, as docs/scenarios/${scenario}.md tells it; its gateway listens on ${http}.`,
-    'Its folder has tokens, keys, profiles, the configuration and the audit records. Paste into another terminal:',
+    'Its folder has tokens, keys, profiles, the configuration and the audit records. Paste into another terminal, with bash:',
     '',
     `export DIR=${quoted(folder)}`,
     "# In a clone: alias dragoman='node bin/dragoman.mjs'",

@@ -63,13 +63,14 @@ export async function scenarioFiles(
   return new Map([...samples, ...files])
 }
 
-/** The commands of a scenario's page, each under its heading. */
+/** The commands of a scenario's page, each under its heading, or under the words in bold that its paragraph begins with. */
 export function scenarioSteps(name: string, at: At): string {
   const page = readFileSync(join(PAGES, `${name}.md`), 'utf8')
   const steps: string[] = []
   let heading = ''
-  for (const [, title, command] of page.matchAll(/^#+ ([^\n]+)$|^```sh\n(.*?)^```$/gms)) {
-    if (title !== undefined) heading = title
+  for (const [, title, bold, command] of page.matchAll(/^#+ ([^\n]+)$|^\*\*([^*]+)\*\*|^```sh\n(.*?)^```$/gms)) {
+    const words = title ?? bold
+    if (words !== undefined) heading = words
     // What starts it has been done.
     else if (command !== undefined && !/^(?:npm|dragoman dev) /.test(command)) {
       steps.push('', ...(heading === '' ? [] : [`# ${heading}`]), onPorts(command.trimEnd(), at))
