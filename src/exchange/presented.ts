@@ -1,6 +1,7 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange, TokenRequest } from '../core/exchange.ts'
 import type { Draft } from '../core/token.ts'
+import { isList, isMap, type Value } from '../core/value.ts'
 
 /**
  * Refuses a draft in which a presented token stands, whole or with its signature: a client could have put it into what it
@@ -15,9 +16,12 @@ import type { Draft } from '../core/token.ts'
 export function assertCarriesNone({ claims, embedded }: Draft, { request, transaction, profile }: Exchange): void {
   const told = request.request_context !== undefined || request.request_details !== undefined
   if (transaction === undefined && !told) return
+  const presented = presentedIn(request)
   const inside = transaction === undefined ? [] : embedded.map(({ value }) => value)
-  const text = JSON.stringify([claims, inside])
-  if (!presentedIn(request).some((one) => text.includes(one) || stands(one, text))) return
+  // A shorter text holds none of them, in whatever encoding: nearly always that is all there is to look at.
+  const least = Math.min(...presented.map(({ length }) => length))
+  const text = textsOf([claims, inside], least).join('\n')
+  if (text === '' || !presented.some((one) => text.includes(one) || stands(one, text))) return
   throw new DragomanError('ERR_PROFILE_WIDER', {
     detail: {
       rule: 'presented',
@@ -30,7 +34,15 @@ export function assertCarriesNone({ claims, embedded }: Draft, { request, transa
 // A shorter text is no signature, and could stand anywhere by chance.
 const MIN_SIGNATURE = 24
 
-/** In another encoding, or in lines: JSON has escapes for their ends, and base64 has two alphabets. */
+/** Every text in a value, names of members too, that has at least so many characters. */
+function textsOf(value: Value, least: number): readonly string[] {
+  if (typeof value === 'string') return value.length < least ? [] : [value]
+  if (isList(value)) return value.flatMap((item) => textsOf(item, least))
+  if (!isMap(value)) return []
+  return Object.entries(value).flatMap(([name, item]) => [...textsOf(name, least), ...textsOf(item, least)])
+}
+
+/** In another encoding, or in lines; base64 has two alphabets, and JSON may have been put into a text once more. */
 function stands(one: string, text: string): boolean {
   if (one.length < MIN_SIGNATURE) return false
   const plain = unfolded(text)
@@ -61,6 +73,6 @@ function presentedIn({ subject_token, actor_token, client_assertion }: TokenRequ
     if (raw === undefined) return []
     const signature = raw.slice(raw.lastIndexOf('.') + 1)
     if (signature.length >= MIN_SIGNATURE && /^[\w-]+$/.test(signature)) return [signature]
-    return [JSON.stringify(raw.trim()).slice(1, -1)]
+    return [raw.trim()]
   })
 }
