@@ -11,8 +11,6 @@ export interface Envelope {
   /** The declared type. It decides which codec reads the token; no other is tried (RFC 8693 §2.1). */
   readonly type: TokenType
   readonly role: 'subject' | 'grant' | 'actor' | 'client' | 'embedded'
-  /** SHA-256 of {@link raw} in hex, where somebody has worked it out. */
-  readonly sha256?: string | undefined
 }
 
 /** Read, not believed: only what finds its key can be seen. */

@@ -4,7 +4,8 @@ import type { Layout } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Admission, Exchange, ExchangeResult, Services, TokenRequest } from '../core/exchange.ts'
 import type { Signer } from '../core/keys.ts'
-import type { Profile } from '../core/profile.ts'
+import { andThen, isLater } from '../core/later.ts'
+import type { Profile, TokenAcceptance } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
 import type { Confirmation, Draft, Envelope, Issued, Token, Verified } from '../core/token.ts'
 import { map } from '../core/value.ts'
@@ -125,15 +126,17 @@ export async function translate(
   trail.proofs = proofs
   const inputs: Verified<Token>[] = []
   const once: Verified<Token>[] = []
-  const verify: Exchange['verify'] = async (envelope, acceptance) => {
+  const take = async (envelope: Envelope, acceptance: TokenAcceptance, sha256?: string): Promise<Verified<Token>> => {
     const signed = (token: Token) => void trail.signed.set(envelope.role, token)
-    const token = await verifyToken(envelope, acceptance, { now, caller, proofs, signed }, services)
+    const token = await verifyToken(envelope, acceptance, { now, caller, proofs, signed, sha256 }, services)
     inputs.push(token)
     if (acceptance.singleUse) once.push(token)
     return token
   }
+  // A stage names a token, never the digest that one is known by.
+  const verify: Exchange['verify'] = (envelope, acceptance) => take(envelope, acceptance)
   const subject = await step(trail, 'verify subject', async () =>
-    presented(await verify(subjectOf(request, services, trail), profile.accepts.subject), request),
+    presented(await take(subjectOf(request, services), profile.accepts.subject, trail.inputDigest()), request),
   )
   trail.subject = subject
   if (shown !== undefined && proofs.length > 0) await step(trail, 'prove', () => shown.settle('ERR_PROOF_REPLAYED'))
@@ -200,12 +203,7 @@ function step<T>(trail: Trail, name: string, action: () => Promise<T>): Promise<
 function step<T>(trail: Trail, name: string, action: () => T): T
 function step<T>(trail: Trail, name: string, action: () => T | Promise<T>): T | Promise<T> {
   trail.step = name
-  const result = action()
-  if (!(result instanceof Promise)) {
-    trail.passed(name)
-    return result
-  }
-  return result.then((value) => {
+  return andThen(action(), (value) => {
     trail.passed(name)
     return value
   })
@@ -223,7 +221,7 @@ async function prove(
   const proofs = [...before]
   for (const method of proofMethods) {
     const shown = method.prove(request, tools)
-    const proof = shown instanceof Promise ? await shown : shown
+    const proof = isLater(shown) ? await shown : shown
     if (proof) proofs.push(asVerified(proof))
   }
   // RFC 9449 §5.2: registered as DPoP-bound means no token without a proof.
@@ -238,13 +236,10 @@ async function prove(
 const subjectOf = (
   { grant_type, subject_token: raw, subject_token_type: type }: TokenRequest,
   { grants }: Services,
-  trail: Trail,
 ): Envelope => ({
   raw,
   type,
   role: grants.find((grant) => grant.type === grant_type)?.role ?? 'subject',
-  // It is going to stand in the record anyway.
-  sha256: trail.inputDigest(),
 })
 
 /** RFC 9449 §7.1: at a resource, a proof goes with a token that is bound to its key; here it asks for no binding. */

@@ -1,5 +1,6 @@
 import { DragomanError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { andThen, isLater } from '../core/later.ts'
 import type { Step } from '../core/profile.ts'
 import type { Draft } from '../core/token.ts'
 import { variablesOf } from '../core/variables.ts'
@@ -12,7 +13,7 @@ export async function run(start: Draft, exchange: Exchange, trail: Trail): Promi
     trail.step = step.stage
     trail.path = step.path
     const next = runStep(step, draft, exchange, trail)
-    draft = next instanceof Promise ? await next : next
+    draft = isLater(next) ? await next : next
   }
   trail.path = undefined
   return draft
@@ -33,8 +34,7 @@ function runStep(step: Step, draft: Draft, exchange: Exchange, trail: Trail): Dr
     trail.note({ step: stage, path, outcome: changed.length > 0 ? 'changed' : 'unchanged', changed })
     return next
   }
-  const next = transform(draft, exchange)
-  return next instanceof Promise ? next.then(ended) : ended(next)
+  return andThen(transform(draft, exchange), ended)
 }
 
 function holds({ when, path }: Step, draft: Draft, exchange: Exchange): boolean {

@@ -2,6 +2,7 @@ import { MAX_CLOCK_SKEW } from '../core/acceptance.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services } from '../core/exchange.ts'
+import { andThen, isLater } from '../core/later.ts'
 import type { ReplayStore } from '../core/stores.ts'
 import type { Token, Verified } from '../core/token.ts'
 
@@ -34,7 +35,7 @@ export function startUses({ replay }: Pick<Services, 'replay'>): Uses {
       waiting = []
       for (const { key, until, now } of due) {
         const claim = orUnavailable('ERR_STORE_UNAVAILABLE', () => replay.claim(key, until, now))
-        const first = claim instanceof Promise ? await claim : claim
+        const first = isLater(claim) ? await claim : claim
         if (first !== true) throw new DragomanError(code)
         claimed.push(key)
       }
@@ -72,8 +73,7 @@ export function orUnavailable<T>(code: ErrorCode, action: () => T | Promise<T>):
     throw cause instanceof DragomanError ? cause : new DragomanError(code, { cause })
   }
   try {
-    const result = action()
-    return result instanceof Promise ? result.catch(failed) : result
+    return andThen(action(), (value) => value, failed)
   } catch (cause) {
     return failed(cause)
   }

@@ -4,6 +4,7 @@ import type { Client } from '../core/client.ts'
 import type { Codec } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
 import type { Services, VerifiedBefore } from '../core/exchange.ts'
+import { andThen } from '../core/later.ts'
 import { PATH_CLAIM, pathIn } from '../core/path.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Proof } from '../core/proof.ts'
@@ -29,6 +30,8 @@ export interface Circumstances {
   readonly proofs: readonly Verified<Proof>[]
   /** Told of a token whose signature is good, before anything else is asked of it: it is not verified yet. */
   readonly signed?: (token: Token) => void
+  /** SHA-256 of what was presented, in hex, where it has been worked out: known tokens are found by it. */
+  readonly sha256?: string | undefined
 }
 
 /** What verifying works with. */
@@ -76,14 +79,14 @@ export async function verifyToken(
 async function signedToken(
   envelope: Envelope,
   acceptance: TokenAcceptance,
-  { now, caller }: Circumstances,
+  { now, caller, sha256 }: Circumstances,
   services: VerifyServices,
 ): Promise<{ readonly token: Token; readonly issuer: TrustedIssuer }> {
   const codec = codecOf(envelope, acceptance, services)
   // What may be used once does not come again, and what a client says by itself depends on who it is.
   const kept = codec.timeless === true && !acceptance.singleUse && !OF_THE_CLIENT.has(envelope.type)
   const store = kept ? services.verified : undefined
-  const key = store && cacheKey(envelope, acceptance)
+  const key = store && cacheKey(envelope, acceptance, sha256)
   const known = key === undefined ? undefined : store?.find(key, now)
   if (known !== undefined && stillHolds(known, acceptance, services)) return known
   const unverified = codec.parse(envelope)
@@ -98,11 +101,12 @@ async function signedToken(
   return found
 }
 
-/** The whole token, and every rule on which the codec's answer depends. */
+/** The whole token, as what it is presented, and every rule on which the codec's answer depends. */
 const cacheKey = (
-  { type, raw, sha256 = hash('sha256', raw) }: Envelope,
+  { type, role, raw }: Envelope,
   { format, kind, subjectFrom, extendedKeyUsage }: TokenAcceptance,
-): string => [sha256, type, format, kind, subjectFrom, extendedKeyUsage?.join(' ')].join('\n')
+  sha256 = hash('sha256', raw),
+): string => [sha256, type, role, format, kind, subjectFrom, extendedKeyUsage?.join(' ')].join('\n')
 
 /** Verified by an issuer that this profile takes as well, with keys that are still its own. */
 const stillHolds = (
@@ -213,8 +217,7 @@ function verifyWith(issuer: TrustedIssuer, unverified: Unverified, rules: Format
     if (token.provenance.issuer !== issuer.issuer) throw new DragomanError('ERR_TRUST_ISSUER')
     return { token, issuer }
   }
-  const token = unverified.verify(issuer, rules)
-  return token instanceof Promise ? token.then(found) : found(token)
+  return andThen(unverified.verify(issuer, rules), found)
 }
 
 const isPathError = (error: unknown): boolean => error instanceof DragomanError && error.code === 'ERR_TRUST_PATH'

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { DragomanError } from '../../src/core/errors.ts'
 import type { Step } from '../../src/core/profile.ts'
@@ -52,6 +53,16 @@ describe('the stages of a profile', () => {
     })
     const later = stage(() => Promise.reject(new DragomanError('ERR_PROFILE_LOOKUP')))
     await expect(world(profile({ steps: [later] })).exchange()).rejects.toMatchObject({ code: 'ERR_PROFILE_LOOKUP' })
+  })
+
+  it('may answer with what can be awaited, and is no promise of this realm', async () => {
+    const elsewhere = stage((draft) => {
+      const Foreign = runInNewContext('Promise') as PromiseConstructor
+      return Foreign.resolve({ ...draft, claims: withMember(draft.claims, 'level', 1) })
+    })
+    const { exchange, records } = world(profile({ steps: [elsewhere, claim('seen', true)] }))
+    expect(said((await exchange()).access_token)).toMatchObject({ level: 1, seen: true })
+    expect(records[0]?.trace).toContainEqual(expect.objectContaining({ outcome: 'changed', changed: ['level'] }))
   })
 
   it('are passed over when their condition is false, and only then', async () => {

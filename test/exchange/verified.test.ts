@@ -82,14 +82,15 @@ const servicesWith = (differs: Partial<Services> = {}): Services => world(profil
 interface Presented {
   readonly raw?: string
   readonly type?: string
+  readonly role?: Envelope['role']
   readonly accept?: Partial<TokenAcceptance>
   readonly now?: number
   readonly services: Services
 }
 
 const types = [PLAIN, OTHER_TYPE]
-function verify({ raw = subjectToken(), type = PLAIN, accept, now = NOW, services }: Presented) {
-  const envelope: Envelope = { raw, type, role: 'subject' }
+function verify({ raw = subjectToken(), type = PLAIN, role = 'subject', accept, now = NOW, services }: Presented) {
+  const envelope: Envelope = { raw, type, role }
   return verifyToken(envelope, acceptance({ types, ...accept }), { now, caller: undefined, proofs: [] }, services)
 }
 
@@ -121,6 +122,7 @@ describe('a token that was verified a moment ago', () => {
   it.each<[string, Partial<Presented>]>([
     ['another token', { raw: subjectToken({ jti: 'another' }) }],
     ['the same under another type', { type: OTHER_TYPE }],
+    ['the same as a grant, which is held to more', { role: 'grant' }],
     ['the same as another kind', { accept: { kind: 'jwt' } }],
     ['the same in another format', { accept: { format: 'plain2' } }],
     ['the same with its subject from elsewhere', { accept: { subjectFrom: 'san_dns' } }],

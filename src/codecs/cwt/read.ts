@@ -3,6 +3,7 @@ import type { Algorithm } from '../../core/algorithms.ts'
 import { verifySignature } from '../../core/algorithms.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { VerificationKey } from '../../core/keys.ts'
+import { andThen } from '../../core/later.ts'
 import type { Envelope, Token, TokenType, Unverified } from '../../core/token.ts'
 import type { TrustedIssuer } from '../../core/trust.ts'
 import { tokenTypes } from '../../core/types.ts'
@@ -66,8 +67,7 @@ export function parse(envelope: Envelope): Unverified | undefined {
     hint,
     verify(issuer, { now }) {
       assertAllowed(algorithm, issuer)
-      const keys = issuer.anchor.keys(hint, now)
-      return keys instanceof Promise ? keys.then((found) => check(found, issuer)) : check(keys, issuer)
+      return andThen(issuer.anchor.keys(hint, now), (found) => check(found, issuer))
     },
   }
 }

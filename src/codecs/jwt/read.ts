@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { Algorithm } from '../../core/algorithms.ts'
 import { DragomanError } from '../../core/errors.ts'
 import type { VerificationKey } from '../../core/keys.ts'
+import { andThen } from '../../core/later.ts'
 import { parseSpiffeId } from '../../core/spiffe.ts'
 import type { Envelope, FormatRules, Token, Unverified } from '../../core/token.ts'
 import type { TrustedIssuer } from '../../core/trust.ts'
@@ -63,8 +64,7 @@ export function parse(envelope: Envelope, headers: HeaderReader): Unverified | u
         const key = verifyingKey(keys, algorithm, jws)
         return tokenOf(set, { envelope, issuer, kind, jws, key, algorithm })
       }
-      const keys = issuer.anchor.keys(hint, rules.now)
-      return keys instanceof Promise ? keys.then(finish) : finish(keys)
+      return andThen(issuer.anchor.keys(hint, rules.now), finish)
     },
   }
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { DragomanError } from '../../core/errors.ts'
+import { andThen } from '../../core/later.ts'
 import type { Envelope, FormatRules, Token, Unverified } from '../../core/token.ts'
 import type { Authorities, TrustedIssuer } from '../../core/trust.ts'
 import { tokenTypes } from '../../core/types.ts'
@@ -56,8 +57,7 @@ export function parse({ raw, type, role }: Envelope, reading: Reading): Unverifi
     verify(issuer, rules) {
       const verified = (authorities: Authorities) =>
         verify({ leaf, presented, authorities, issuer, rules, type, reading, needsSubject: role !== 'client' })
-      const authorities = issuer.anchor.authorities(rules.now)
-      return authorities instanceof Promise ? authorities.then(verified) : verified(authorities)
+      return andThen(issuer.anchor.authorities(rules.now), verified)
     },
   }
 }
