@@ -30,7 +30,11 @@ export function ledgerOf(subject: Token, draft: Draft, losses: readonly Loss[]):
     if (entry.to !== undefined) reached.push(entry.to)
   }
   for (const member of subject.confirmation?.ignored ?? []) {
-    entries.push({ claim: `cnf.${member}`, became: 'dropped', reason: 'no confirmation method that is known' })
+    entries.push({
+      claim: `${PART_OF_CNF}${member}`,
+      became: 'dropped',
+      reason: 'no confirmation method that is known',
+    })
   }
   for (const claim in output) {
     if (claim in input || reached.includes(claim)) continue
@@ -40,10 +44,17 @@ export function ledgerOf(subject: Token, draft: Draft, losses: readonly Loss[]):
   return losses.length === 0 ? entries : withLosses(entries, losses)
 }
 
-/** Refuses when a claim that must be kept was not (`must_keep`). A claim that never came in cannot be lost. */
+const PART_OF_CNF = 'cnf.'
+
+/**
+ * Refuses when a claim that must be kept was not (`must_keep`), `cnf` with all that stood in it. A claim that never came in
+ * cannot be lost.
+ */
 export function assertKept(ledger: Ledger, mustKeep: readonly string[]): void {
   if (mustKeep.length === 0) return
-  const lost = ledger.filter(({ claim, became }) => mustKeep.includes(claim) && LOST.has(became))
+  const whole = mustKeep.includes('cnf')
+  const must = (claim: string) => mustKeep.includes(claim) || (whole && claim.startsWith(PART_OF_CNF))
+  const lost = ledger.filter(({ claim, became }) => LOST.has(became) && must(claim))
   if (lost.length === 0) return
   throw new DragomanError('ERR_PROFILE_LOSS', {
     detail: { lost: lost.map(({ claim, became, reason }) => ({ claim, became, ...(reason && { reason }) })) },

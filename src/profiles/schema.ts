@@ -137,7 +137,8 @@ export function profileSchema({ stages, codecs, grants }: Pick<Catalog, 'stages'
         type: 'array',
         items: { type: 'string', minLength: 1 },
         uniqueItems: true,
-        description: 'Claims which refuse the exchange when they are lost on the way.',
+        description:
+          'Claims which refuse the exchange when they are lost on the way; `cnf` also when a member of it that is no known method is.',
       },
       max_lifetime: {
         type: 'integer',

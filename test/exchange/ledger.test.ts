@@ -255,6 +255,17 @@ describe('what became of a claim', () => {
     const same = draft({}, { confirmation: { jkt: 'k1', ignored: ['kc-jkt-type'] } })
     expect(fate('cnf', bound, same)).toMatchObject({ became: 'kept' })
     expect(fate('cnf.kc-jkt-type', bound, same)).toMatchObject({ became: 'dropped' })
+    // Where `cnf` must be kept, all of it must.
+    const ledger = ledgerOf(bound, same, [])
+    expect(() => assertKept(ledger, ['sub'])).not.toThrow()
+    for (const kept of ['cnf', 'cnf.kc-jkt-type']) {
+      expect(() => assertKept(ledger, [kept])).toThrow(
+        expect.objectContaining({
+          code: 'ERR_PROFILE_LOSS',
+          detail: { lost: [expect.objectContaining({ claim: 'cnf.kc-jkt-type', became: 'dropped' })] },
+        }),
+      )
+    }
   })
 
   it('every name stands once', () => {

@@ -20,10 +20,10 @@ const X5T_S256 = 'x5t#S256'
 
 const METHODS: ReadonlySet<CborLabel> = new Set([COSE_KEY, KID, CKT, JKT, JKT_TEXT, X5T_S256])
 /**
- * Bindings that cannot be carried on: an encrypted key (2), an OSCORE context (4), and keys under the names that they
+ * Bindings that cannot be carried on: an encrypted key (2), an OSCORE context (4), and those under the names that they
  * have in a JWT.
  */
-const NOT_CARRIED: ReadonlySet<CborLabel> = new Set([2, 4, 'jwk', 'jwe', 'jku'])
+const NOT_CARRIED: ReadonlySet<CborLabel> = new Set([2, 4, 'jwk', 'jwe', 'jku', 'osc'])
 
 const refuse = (expected: string, cause?: unknown): DragomanError =>
   new DragomanError('ERR_TOKEN_CONFIRMATION', { cause, detail: { expected } })

@@ -87,8 +87,8 @@ describe('cnf of a CWT', () => {
     refuses(map([99, 'x']))
   })
 
-  test('CN-08 2, 4 and the names of keys in a JWT refuse, also beside a good key', () => {
-    for (const method of [2, 4, 'jwk', 'jwe', 'jku']) {
+  test('CN-08 2, 4 and the names of methods in a JWT refuse, also beside a good key', () => {
+    for (const method of [2, 4, 'jwk', 'jwe', 'jku', 'osc']) {
       refuses(map([method, Buffer.alloc(32)]))
       refuses(map([1, coseKeyOf(holder.publicKey)], [method, Buffer.alloc(32)]))
     }
