@@ -53,18 +53,30 @@ const SHARE = 256
  * of the files in turn: one of ten thousand that is written in place is noticed within forty looks.
  *
  * @param files asked for before each look, since a reload may have read others
+ * @param clock milliseconds, as the file system has them
  */
-export function watchFiles(files: () => readonly string[], changed: () => Promise<void>, looks: Looks): Watch {
+export function watchFiles(
+  files: () => readonly string[],
+  changed: () => Promise<void>,
+  looks: Looks,
+  clock: () => number = Date.now,
+): Watch {
   let settled: State | undefined
   let folders: State = new Map()
   /** Where the next share begins. */
   let next = 0
 
   async function read(seen: State): Promise<void> {
+    const began = clock()
     await changed()
     // Of a file that was looked at before it was read, what was seen then: it may have changed meanwhile.
     const after = await stateOf(files())
-    settled = new Map([...after].map(([path, entry]) => [path, seen.get(path) ?? entry]))
+    // Of one that nobody knew of before, that it changed while they were read: that is read once more.
+    const unsure = await changedSince(
+      began,
+      [...after.keys()].filter((path) => !seen.has(path)),
+    )
+    settled = new Map([...after].map(([path, entry]) => [path, seen.get(path) ?? (unsure.has(path) ? UNREAD : entry)]))
   }
 
   /** What is there now: of many files, as far as a part of them tells. */
@@ -119,6 +131,21 @@ async function timesOf(path: string): Promise<string> {
   } catch {
     return 'none'
   }
+}
+
+// Milliseconds for which the clock of a file system may stand still.
+const TICK = 10
+
+// What no entry is: names in a folder are joined by it.
+const UNREAD = '\0'
+
+/** Those that have changed since then, whatever time they claim. */
+async function changedSince(began: number, paths: readonly string[]): Promise<ReadonlySet<string>> {
+  const times = await stateOf(paths, async (path) => {
+    const found = await stat(path).catch(() => undefined)
+    return found !== undefined && found.ctimeMs >= began - TICK ? UNREAD : ''
+  })
+  return new Set(paths.filter((path) => times.get(path) === UNREAD))
 }
 
 const times = ({ ino, size, mtimeMs }: Stats): string => `${ino} ${size} ${mtimeMs}`

@@ -17,5 +17,8 @@ export interface LedgerEntry {
   readonly reason?: string | undefined
 }
 
+/** Before the name of a member of `cnf` that an entry is about. */
+export const PART_OF_CNF = 'cnf.'
+
 /** The loss ledger: every claim of the input and of the output, once. */
 export type Ledger = readonly LedgerEntry[]

@@ -1,7 +1,7 @@
 import { keepsHistory } from '../core/act.ts'
 import type { Loss } from '../core/codec.ts'
 import { DragomanError } from '../core/errors.ts'
-import type { Ledger, LedgerEntry } from '../core/ledger.ts'
+import { type Ledger, type LedgerEntry, PART_OF_CNF } from '../core/ledger.ts'
 import type { Confirmation, Draft, Note, Token } from '../core/token.ts'
 import type { Value, ValueMap } from '../core/value.ts'
 import { copyOf, isList, sameValue } from '../core/value.ts'
@@ -43,8 +43,6 @@ export function ledgerOf(subject: Token, draft: Draft, losses: readonly Loss[]):
   }
   return losses.length === 0 ? entries : withLosses(entries, losses)
 }
-
-const PART_OF_CNF = 'cnf.'
 
 /**
  * Refuses when a claim that must be kept was not (`must_keep`), `cnf` with all that stood in it. A claim that never came in

@@ -19,8 +19,8 @@ function write(name: string, text = 'x'): void {
   utimesSync(at(name), time, time)
 }
 
-/** Looks when the test says so, and waits until the look is over. */
-function watching(names: string[], changed: () => void | Promise<void> = () => {}) {
+/** Looks when the test says so, and waits until the look is over. `began`: the time when files are read. */
+function watching(names: string[], changed: () => void | Promise<void> = () => {}, began = Infinity) {
   let wake = Promise.withResolvers<boolean>()
   let asked = Promise.withResolvers<void>()
   let calls = 0
@@ -36,6 +36,7 @@ function watching(names: string[], changed: () => void | Promise<void> = () => {
         return wake.promise
       },
     },
+    () => began,
   )
   return {
     get calls() {
@@ -163,6 +164,21 @@ describe('files that are watched', () => {
     await watch.look()
     await watch.look()
     expect(watch.calls).toBe(1)
+    await watch.end()
+  })
+
+  it('are told of once more when nobody knew of them before they were read, and they changed since', async () => {
+    write('a')
+    write('b')
+    const names = ['a']
+    const watch = watching(names, () => void names.splice(1, 1, 'b'), 0)
+    await watch.ready()
+    write('a', 'y')
+    await watch.look()
+    await watch.look()
+    expect(watch.calls).toBe(1)
+    for (let look = 0; look < 5; look += 1) await watch.look()
+    expect(watch.calls).toBe(2)
     await watch.end()
   })
 

@@ -1,4 +1,5 @@
 import { type ErrorCode, errors } from '../../core/errors.ts'
+import { PART_OF_CNF } from '../../core/ledger.ts'
 import type { Profile } from '../../core/profile.ts'
 import { at, type Found, placeIn, type Rules, type Words } from '../found.ts'
 import { allOf, oneOf, shown, texts, timeText } from '../words.ts'
@@ -404,23 +405,29 @@ function loss(found: Found): Words {
     ? detail['lost'].filter((entry) => typeof entry === 'object' && entry !== null)
     : []
   const names = lost.flatMap((entry: { claim?: unknown }) => texts(entry.claim))
+  const parts = names.filter((name) => name.startsWith(PART_OF_CNF))
+  const whole = names.filter((name) => !parts.includes(name))
+  const listed = new Set(names.map((name) => (profile?.mustKeep.includes(name) === false ? 'cnf' : name)))
   const context = profile?.steps.find(({ stage }) => stage === 'context')
   const told = lost.map((entry: { claim?: unknown; became?: unknown; reason?: unknown }) => {
     const why = typeof entry.reason === 'string' ? ` (${shown(entry.reason)})` : ''
     return `${shown(entry.claim)} ${shown(entry.became)}${why}`
   })
   const dropped = lost.some((entry: { became?: unknown }) => entry.became === 'dropped')
+  const keepThem = (claims: readonly string[]): string => {
+    if (!dropped) return `choose a format that can carry ${allOf(claims)}${at(found, formatPath(profile))}`
+    return context === undefined
+      ? `add a stage \`context: { keep: [${claims.join(', ')}] }\`${at(found, 'stages')}`
+      : `add ${allOf(claims)} to context.keep${at(found, `${context.path}.keep`)}`
+  }
   return {
     path: 'must_keep',
     expected: `${allOf(names)} in the output`,
     found: told.join(', '),
     remedies: [
-      dropped
-        ? context === undefined
-          ? `add a stage \`context: { keep: [${names.join(', ')}] }\`${at(found, 'stages')}`
-          : `add ${allOf(names)} to context.keep${at(found, `${context.path}.keep`)}`
-        : `choose a format that can carry ${allOf(names)}${at(found, formatPath(profile))}`,
-      `or take ${allOf(names)} out of must_keep${at(found, 'must_keep')}`,
+      ...(parts.length > 0 ? [`have the issuer leave ${allOf(parts)} out`] : []),
+      ...(whole.length > 0 ? [keepThem(whole)] : []),
+      `or take ${allOf([...listed])} out of must_keep${at(found, 'must_keep')}`,
     ],
   }
 }

@@ -45,6 +45,20 @@ export function tokenCases(office: Office): readonly Case[] {
       mend: () => saying({}),
     },
     {
+      title: 'a confirmation with a member that is ignored, where all of it must be kept',
+      code: 'ERR_PROFILE_LOSS',
+      edit: () => office.edit('profiles/jwt-to-cwt.yaml', 'must_keep: [email]', 'must_keep: [email, cnf]'),
+      ask: async () => ({
+        ...(await saying({ cnf: { jkt: held.jkt, strength: 'hardware' } })),
+        asking: { proved: held },
+      }),
+      place: ['profiles/jwt-to-cwt.yaml', '[email, cnf]'],
+      expected: 'cnf.strength in the output',
+      found: 'cnf.strength dropped (no confirmation method that is known)',
+      remedy: /^have the issuer leave cnf\.strength out$/,
+      mend: async () => ({ ...(await saying({ cnf: { jkt: held.jkt } })), asking: { proved: held } }),
+    },
+    {
       title: 'a claim that is there twice',
       code: 'ERR_TOKEN_DUPLICATE',
       ask: async () => jwt({ subject_token: await signed(JSON.stringify(good).replace('{', '{"sub":"somebody",')) }),
