@@ -24,6 +24,13 @@ async function known(): Promise<string> {
   return token
 }
 
+/** A key set with another key under the name of the one that signs. */
+function otherKeys(): string {
+  const { publicKey: key } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const { kid } = world.alpha.signers.jwt
+  return JSON.stringify({ keys: [{ ...publicKey(key).jwk, kid, alg: 'ES256', use: 'sig' }] })
+}
+
 describe('a token whose signature was verified a moment ago', () => {
   it('is refused once it has expired, by the second', async () => {
     const token = await known()
@@ -38,11 +45,38 @@ describe('a token whose signature was verified a moment ago', () => {
 
   it('is refused when its issuer has other keys, or is no longer trusted', async () => {
     const token = await known()
-    const other = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-    const { kid } = world.alpha.signers.jwt
-    const jwks = { keys: [{ ...publicKey(other.publicKey).jwk, kid, alg: 'ES256', use: 'sig' }] }
-    writeFileSync(join(world.folder, 'alpha-jwks.json'), JSON.stringify(jwks))
+    writeFileSync(join(world.folder, 'alpha-jwks.json'), otherKeys())
     await world.gateway.reload()
+    expect(await ask(token)).toBe('ERR_TOKEN_SIGNATURE')
+  })
+
+  it('is refused when its issuer may sign with its algorithm no more', async () => {
+    const token = await known()
+    const { keys } = JSON.parse(world.file('alpha-jwks.json')) as { readonly keys: readonly object[] }
+    const later = { ...publicKey(generateKeyPairSync('ed25519').publicKey).jwk, kid: 'later', alg: 'EdDSA' }
+    writeFileSync(join(world.folder, 'alpha-jwks.json'), JSON.stringify({ keys: [...keys, later] }))
+    rewrite(world.folder, 'dragoman.yaml', /(?<=alpha-jwks.json\n)( *)algorithms: .*$/m, '    algorithms: [Ed25519]')
+    await world.gateway.reload()
+    expect(await ask(token)).toBe('ERR_TOKEN_ALGORITHM')
+  })
+
+  it('is refused once its issuer is known to have other keys behind its URL', async () => {
+    let body = ''
+    world = await newWorld({
+      fetch: async () => ({ status: 200, body: Buffer.from(body), etag: undefined, maxAge: 10 }),
+      edit(folder) {
+        body = readFileSync(join(folder, 'alpha-jwks.json'), 'utf8')
+        rewrite(folder, 'dragoman.yaml', 'jwks_file: alpha-jwks.json', 'jwks_uri: https://id.alpha.example/jwks')
+      },
+    })
+    const token = await world.token('jwt')
+    expect(await ask(token)).toBe('issued')
+    world.now = NOW + 50
+    for (let n = 0; n < 2; n += 1) expect(await ask(token)).toBe('issued')
+    body = otherKeys()
+    // Keys are used for a minute at least: these are past their time, and the token is still known.
+    world.now = NOW + 61
+    expect(await ask(await world.token('jwt'))).toBe('ERR_TOKEN_SIGNATURE')
     expect(await ask(token)).toBe('ERR_TOKEN_SIGNATURE')
   })
 

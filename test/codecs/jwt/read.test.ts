@@ -70,6 +70,28 @@ describe('parse', () => {
     refuses(`${base64url('{"alg":"dir","enc":"A128GCM"}')}..AAAA.AAAA.AAAA`, 'ERR_TOKEN_MALFORMED'))
 })
 
+describe('a header that was read before', () => {
+  const known = (raw: string) => {
+    for (const _ of [1, 2]) expect(verify(raw).claims['sub']).toBe('alice')
+    return raw
+  }
+
+  test('vouches for nothing: key, algorithm, kind and signature are asked for with each token', () => {
+    const raw = known(claims({}))
+    refuses(raw, 'ERR_TRUST_KEY', trusted([]))
+    refuses(raw, 'ERR_TOKEN_ALGORITHM', trusted([key.verifier], { algorithms: [algorithm('Ed25519')] }))
+    refuses(raw, 'ERR_TOKEN_KIND', issuer, { ...RULES, kind: 'at+jwt' })
+    const [header, , signature] = raw.split('.')
+    const [, payload] = claims({ sub: 'admin' }).split('.')
+    refuses(`${header}.${payload}.${signature}`, 'ERR_TOKEN_SIGNATURE')
+  })
+
+  test('is checked anew against the key that its issuer has by then under the same name', () => {
+    const { verifier } = testKey('ES256')
+    refuses(known(claims({})), 'ERR_TOKEN_SIGNATURE', trusted([verifier]))
+  })
+})
+
 describe('verify', () => {
   test('says what the token says, each thing in its place', () => {
     const token = verify(

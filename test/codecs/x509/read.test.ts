@@ -79,6 +79,29 @@ describe('a token type', () => {
   })
 })
 
+describe('a path that passed before', () => {
+  const lasting = authority('Lasting', { issuer: root, pathLength: 0, notAfter: NOW + 60 })
+  const raw = asArray(leaf(lasting, { notAfter: NOW + 600 }).certificate, lasting.certificate)
+  const again = async (by: TrustedIssuer, rules: Partial<FormatRules> = {}) =>
+    parse(raw)?.verify(by, { now: NOW, clockSkew: 0, ...rules })
+
+  test.each<[string, ErrorCode, TrustedIssuer, Partial<FormatRules>]>([
+    ['an authority in it has expired', 'ERR_TRUST_PATH', issuer, { now: NOW + 61 }],
+    ['its anchor is another', 'ERR_TRUST_PATH', trustedIssuer([authority('Root').certificate]), {}],
+    ['there is no anchor any more', 'ERR_TRUST_PATH', trustedIssuer([]), {}],
+    [
+      'its algorithm is accepted no more',
+      'ERR_TOKEN_ALGORITHM',
+      trustedIssuer([root.certificate], { algorithms: [] }),
+      {},
+    ],
+    ['it is for another purpose', 'ERR_TOKEN_KIND', issuer, { extendedKeyUsage: ['1.2.3'] }],
+  ])('is refused when %s', async (_, code, by, rules) => {
+    for (let n = 0; n < 2; n += 1) expect(await again(issuer)).toBeDefined()
+    await expect(again(by, rules)).rejects.toThrow(refused(code))
+  })
+})
+
 describe('a token is refused when it is read', () => {
   const { mtls, x509, x509Der } = tokenTypes
   const trailing = Buffer.concat([good.certificate, Buffer.of(0)])
