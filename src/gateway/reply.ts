@@ -93,7 +93,7 @@ export function stepUp(error: unknown): { readonly acr_values?: string; readonly
   if (!(error instanceof DragomanError) || error.code !== 'ERR_TOKEN_AUTHENTICATION') return {}
   const { acr_values: values, max_age: age } = error.detail
   return {
-    ...(Array.isArray(values) && { acr_values: printable(values.join(' ')) }),
+    ...(Array.isArray(values) && { acr_values: quotable(values.join(' ')) }),
     ...(typeof age === 'number' && { max_age: age }),
   }
 }
@@ -110,8 +110,10 @@ function listed(detail: DragomanError['detail'] | undefined): string | undefined
 }
 
 /** RFC 6749 §5.2: `error_description` holds %x20-21, %x23-5B and %x5D-7E only. */
-export const printable = (text: string): string =>
-  text.slice(0, MAX_DESCRIPTION).replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, '?')
+export const printable = (text: string): string => quotable(text.slice(0, MAX_DESCRIPTION))
+
+/** What may stand between quotation marks in a header field, whole: half a name would be another. */
+const quotable = (text: string): string => text.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, '?')
 
 /** An answer that is no error, for nobody to keep. */
 export const json = (status: number, content: object, headers: Answer['headers'] = {}): Answer => ({

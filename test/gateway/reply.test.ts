@@ -57,6 +57,10 @@ describe('failure', () => {
         max_age: 300,
       })
     }
+    // All of them, whole: half a name would be another one.
+    const names = Array.from({ length: 40 }, (_, n) => `urn:example:assurance:level:${n}`)
+    const many = new DragomanError('ERR_TOKEN_AUTHENTICATION', { detail: { claim: 'acr', acr_values: names } })
+    expect(bodyOf(failure(many, CONTEXT)).acr_values?.split(' ')).toEqual(names)
     const old = new DragomanError('ERR_TOKEN_AUTHENTICATION', { detail: { claim: 'auth_time', max_age: 60 } })
     expect(bodyOf(failure(old, CONTEXT))).not.toHaveProperty('acr_values')
   })
