@@ -1,5 +1,6 @@
 import process from 'node:process'
 import { text } from 'node:stream/consumers'
+import { parseArgs } from 'node:util'
 import { builtin, extended } from '../catalog.ts'
 import { configurationCheck, readConfiguration } from '../config/read.ts'
 import type { Configuration } from '../config/types.ts'
@@ -57,6 +58,17 @@ export const EXTENSION = [
   '--extension MODULE',
   'a JavaScript or TypeScript file with stages, codecs and the like of your own; may be repeated',
 ] as const
+
+/** What is asked of a command that takes a configuration and says what it finds. @throws UsageError */
+export function configurationAsked(args: readonly string[]): { readonly config: string; readonly json: boolean } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } },
+  })
+  const { config, json } = values
+  if (config === undefined) throw new UsageError('--config is required')
+  return { config, json }
+}
 
 /** The configuration in a file, which may name what an extension has. @throws as {@link readConfiguration} */
 export const configurationIn = (file: string, more: Extension): Configuration =>

@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util'
 import { createFetcher } from '../trust/index.ts'
 import { nameText } from '../wire/name.ts'
-import { type Command, configurationIn, EXTENSION, exit, UsageError } from './io.ts'
+import { type Command, configurationAsked, configurationIn, EXTENSION, exit } from './io.ts'
 import { type IssuerLook, lookAt } from './look.ts'
 import { duration, instant } from './time.ts'
 
@@ -13,11 +12,7 @@ export const issuersCommand: Command = {
   example: 'dragoman issuers --config dragoman.yaml',
   options: [['--config FILE', 'the configuration'], EXTENSION, ['--json', 'prints one JSON object']],
   async run(args, io, more) {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } },
-    })
-    if (values.config === undefined) throw new UsageError('--config is required')
+    const values = configurationAsked(args)
     const { tenants, file } = configurationIn(values.config, more)
     const tools = { file, fetch: createFetcher(), clock: () => Date.now() / 1000 }
     const looks = await Promise.all(

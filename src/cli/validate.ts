@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util'
 import { auditToMemory } from '../audit/index.ts'
 import { createGateway } from '../compose.ts'
-import { type Command, EXTENSION, exit, UsageError } from './io.ts'
+import { type Command, configurationAsked, EXTENSION, exit } from './io.ts'
 
 /** `dragoman validate`: everything that a start would check, without a start. */
 export const validateCommand: Command = {
@@ -15,11 +14,7 @@ export const validateCommand: Command = {
     ['--json', 'prints one JSON object: tenants, profiles with their digests, warnings'],
   ],
   async run(args, io, more) {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } },
-    })
-    if (values.config === undefined) throw new UsageError('--config is required')
+    const values = configurationAsked(args)
     const gateway = await createGateway(values.config, { ...more, audit: auditToMemory })
     const tenants = gateway.tenants.map(({ name, services: { issuer, profiles } }) => ({
       name,

@@ -16,6 +16,7 @@ export function freezeToken(token: Token): void {
   Object.freeze(validity.audience)
   Object.freeze(validity.scope)
   Object.freeze(validity)
+  Object.freeze(confirmation?.ignored)
   Object.freeze(confirmation)
   Object.freeze(provenance)
   Object.freeze(token)

@@ -112,7 +112,8 @@ class ParsedKey implements PublicKey {
   }
 
   get jwk(): ValueMap {
-    this.#jwk ??= exportJwk(this.key)
+    // Nobody's to change: whoever remembers the key gives it to many.
+    this.#jwk = Object.freeze(this.#jwk ?? exportJwk(this.key))
     return this.#jwk
   }
 

@@ -120,6 +120,16 @@ describe('dpop', () => {
     await expect(own.prove(withProofs(dpopText(key)), narrower)).rejects.toEqual(failed('alg'))
   })
 
+  it('DP-06: the key that is remembered cannot be changed by whoever has it in hand', async () => {
+    const own = dpopProof()
+    const [first, second] = [
+      await own.prove(withProofs(dpopText(key)), proofTools()),
+      await own.prove(withProofs(dpopText(key)), proofTools()),
+    ]
+    expect(second?.publicKey).toBe(first?.publicKey)
+    expect(() => Object.assign(first?.publicKey.jwk ?? {}, { x: 'A' })).toThrow(TypeError)
+  })
+
   it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'])(
     'DP-07: refuses a jwk with the private member %s',
     async (member) => {

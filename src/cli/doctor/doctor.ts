@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { auditToMemory } from '../../audit/index.ts'
 import { createGateway } from '../../compose.ts'
 import type { Configuration } from '../../config/types.ts'
@@ -6,7 +5,7 @@ import type { Extension } from '../../core/catalog.ts'
 import { DragomanError } from '../../core/errors.ts'
 import { problemsOf } from '../../profiles/problem.ts'
 import { createFetcher } from '../../trust/index.ts'
-import { type Command, configurationIn, EXTENSION, exit, UsageError } from '../io.ts'
+import { type Command, configurationAsked, configurationIn, EXTENSION, exit } from '../io.ts'
 import { lookAt } from '../look.ts'
 import { certificateChecks, endCheck, fileChecks } from './files.ts'
 import { type Checked, not, ok } from './finding.ts'
@@ -20,11 +19,7 @@ export const doctorCommand: Command = {
   example: 'dragoman doctor --config dragoman.yaml',
   options: [['--config FILE', 'the configuration'], EXTENSION, ['--json', 'prints one JSON object']],
   async run(args, io, more) {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean', default: false } },
-    })
-    if (values.config === undefined) throw new UsageError('--config is required')
+    const values = configurationAsked(args)
     const checks = await examine(configurationIn(values.config, more), more)
     if (values.json) io.out(`${JSON.stringify({ checks })}\n`)
     else for (const check of checks) io.out(`${describe(check)}\n`)
