@@ -2,6 +2,7 @@ import type { AuditRecord, TraceEntry } from '../core/audit.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { errors } from '../core/errors.ts'
 import type { Ledger, LedgerEntry } from '../core/ledger.ts'
+import { plain } from '../core/plain.ts'
 
 /** One exchange told to a person: what came of it, what happened to each claim, and each step on request. */
 export function showRecord(record: AuditRecord, { trace = false }: { trace?: boolean } = {}): string {
@@ -9,7 +10,7 @@ export function showRecord(record: AuditRecord, { trace = false }: { trace?: boo
   if (record.code !== undefined) lines.push(...whyRefused(record))
   if (record.ledger) lines.push(...showLedger(record.ledger).map((line) => `  ${line}`))
   if (trace) lines.push('  steps', ...record.trace.map((entry) => `    ${showStep(entry)}`))
-  return `${lines.join('\n')}\n`
+  return `${lines.map(plain).join('\n')}\n`
 }
 
 const headline = ({ result, profile, client, issued_token_type: type, code, id }: AuditRecord): string =>
@@ -48,7 +49,7 @@ export function showLedger(ledger: Ledger): readonly string[] {
   return ORDER.flatMap((became) => {
     const entries = ledger.filter((entry) => entry.became === became)
     if (entries.length === 0) return []
-    return [`${became.padEnd(9)} ${entries.map(showEntry).join(', ')}`]
+    return [plain(`${became.padEnd(9)} ${entries.map(showEntry).join(', ')}`)]
   })
 }
 

@@ -1,3 +1,5 @@
+import { plain } from '../core/plain.ts'
+
 // A terminal is about as wide; who needs more of a list has the profile.
 const MAX_LISTED = 8
 const MAX_TEXT = 160
@@ -5,8 +7,8 @@ const MAX_TEXT = 160
 /** Values from a configuration or a signed token, for a terminal: control characters are shown as U+FFFD, length bounded. */
 export const shown = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
-  const plain = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\ufffd')
-  return plain.length > MAX_TEXT ? `${plain.slice(0, MAX_TEXT)}…` : plain
+  const line = plain(text)
+  return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line
 }
 
 /** `a`, `a or b`, `a, b or c`. */

@@ -4,6 +4,23 @@ import { tokenTypes } from '../../src/core/types.ts'
 import { at, type Domains, newDomains } from '../support/chaining.ts'
 import { NOW } from '../support/world.ts'
 
+describe('what nobody has verified', () => {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const evil = '\u001b[2J\u009b2J\u202e\u2028\r\nverified'
+
+  it('cannot write to a terminal, nor lines of its own', () => {
+    const token = [encode({ alg: 'ES256', [evil]: 1 }), encode({ iss: evil, [evil]: [evil] }), 'AAAA'].join('.')
+    const answer = JSON.stringify({ error: 'x', error_description: evil, [evil]: [evil] })
+    const chain = { ...JSON.parse(answer), access_token: token, error: undefined }
+    for (const text of [token, answer, JSON.stringify(chain)]) {
+      const { known, lines } = read(text, NOW)
+      expect(known).toBe(true)
+      expect(lines.join('')).toContain('verified')
+      for (const line of lines) expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+    }
+  })
+})
+
 describe('a token with others inside', () => {
   let domains: Domains
   let certificate: string

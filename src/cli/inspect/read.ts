@@ -1,4 +1,5 @@
 import { DragomanError } from '../../core/errors.ts'
+import { plain } from '../../core/plain.ts'
 import { fromBase64, fromBase64url } from '../../wire/base64url.ts'
 import { parsePem } from '../../wire/pem.ts'
 import { describeFailure } from '../describe.ts'
@@ -23,7 +24,8 @@ const readers: readonly Reader[] = [fromAnswer, fromPem, fromChain, readJsonSeri
  */
 export function read(text: string, now: number): Reading {
   const { lines, known } = readWhole(text, now)
-  return { known, lines: lines.flatMap((line) => withInside(line, now, MAX_INSIDE)) }
+  // Nobody has verified anything of it, and a terminal obeys what it is sent.
+  return { known, lines: lines.flatMap((line) => withInside(line, now, MAX_INSIDE)).map(plain) }
 }
 
 // A token can hold another, and that one another: as many as are read anywhere, and no text that was made to go on.
@@ -53,7 +55,7 @@ function readWhole(text: string, now: number): Reading {
     if (binary) return { known: true, lines: binary }
   } catch (error) {
     if (!(error instanceof DragomanError)) throw error
-    return { known: false, lines: ['recognised, and not well-formed:', describeFailure(error)] }
+    return { known: false, lines: ['recognised, and not well-formed:', ...describeFailure(error).split('\n')] }
   }
   return { known: false, lines: ['not a token of a known kind: JWT, JWS JSON, certificate or request (PEM, DER), CWT'] }
 }
