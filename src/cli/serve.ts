@@ -33,13 +33,14 @@ export const serveCommand: Command = {
     const count = countOf(values.workers)
     beginYoung()
     collectAlone()
+    const began = Date.now()
     // A defect, or what cannot be reached: where it was thrown, with the request id of its record.
     const log = (event: string, detail: object) => io.error(`${event}: ${JSON.stringify(detail)}\n`)
     const { gateway, addresses } = await (count === 1
       ? serveAlone(values.config, log, io, more)
       : serveWithWorkers(values.config, count, log, io, modules))
     // Before it says that it listens: whoever reads that may send a signal.
-    const stopped = untilStopped(gateway, io, { watch: values.watch })
+    const stopped = untilStopped(gateway, io, { watch: values.watch, began })
     for (const address of addresses) io.error(`listening on ${address}\n`)
     await stopped
     return exit.done
@@ -77,13 +78,13 @@ function countOf(text: string): number {
 
 /**
  * Resolves after SIGINT or SIGTERM, when what was in flight is answered. SIGHUP opens the audit file again and reads the
- * configuration anew, and so does a change of one of its files, unless `watch` is false; a bad one is told of and leaves the
- * old one in force.
+ * configuration anew, and so does a change of one of its files, unless `watch` is false, since it was read at `began`; a bad
+ * one is told of and leaves the old one in force.
  */
 export function untilStopped(
   gateway: Pick<Gateway, 'close' | 'files' | 'generation' | 'reload' | 'reopen' | 'warnings'>,
   io: Io,
-  { watch = true }: { watch?: boolean } = {},
+  { watch = true, began }: { watch?: boolean; began?: number } = {},
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const looks = everySecond()
@@ -99,7 +100,7 @@ export function untilStopped(
           )
         },
       )
-    const files = watch ? watchFiles(() => gateway.files, reload, looks) : { now: reload }
+    const files = watch ? watchFiles(() => gateway.files, reload, looks, { began }) : { now: reload }
     const hangUp = () => {
       gateway.reopen()
       void files.now()

@@ -53,13 +53,14 @@ const SHARE = 256
  * of the files in turn: one of ten thousand that is written in place is noticed within forty looks.
  *
  * @param files asked for before each look, since a reload may have read others
+ * @param began when they were first read; absent: nobody has changed them since
  * @param clock milliseconds, as the file system has them
  */
 export function watchFiles(
   files: () => readonly string[],
   changed: () => Promise<void>,
   looks: Looks,
-  clock: () => number = Date.now,
+  { began, clock = Date.now }: { readonly began?: number | undefined; readonly clock?: () => number } = {},
 ): Watch {
   let settled: State | undefined
   let folders: State = new Map()
@@ -67,16 +68,20 @@ export function watchFiles(
   let next = 0
 
   async function read(seen: State): Promise<void> {
-    const began = clock()
+    const start = clock()
     await changed()
-    // Of a file that was looked at before it was read, what was seen then: it may have changed meanwhile.
+    settled = await asRead(start, seen)
+  }
+
+  /** What there was when they were read, from `start` on; `seen`: what they were before. */
+  async function asRead(start: number, seen: State): Promise<State> {
     const after = await stateOf(files())
-    // Of one that nobody knew of before, that it changed while they were read: that is read once more.
+    // One that was looked at before is what was seen then; one that was not, and has changed since, is read once more.
     const unsure = await changedSince(
-      began,
+      start,
       [...after.keys()].filter((path) => !seen.has(path)),
     )
-    settled = new Map([...after].map(([path, entry]) => [path, seen.get(path) ?? (unsure.has(path) ? UNREAD : entry)]))
+    return new Map([...after].map(([path, entry]) => [path, seen.get(path) ?? (unsure.has(path) ? UNREAD : entry)]))
   }
 
   /** What is there now: of many files, as far as a part of them tells. */
@@ -96,7 +101,7 @@ export function watchFiles(
   async function watch(): Promise<void> {
     folders = await foldersOf(files())
     let before = await stateOf(files())
-    settled ??= before
+    settled ??= began === undefined ? before : await asRead(began, new Map())
     while (await looks.next()) {
       const now = await look(before)
       if (!same(now, settled) && same(now, before)) await read(now)
@@ -140,10 +145,10 @@ const TICK = 10
 const UNREAD = '\0'
 
 /** Those that have changed since then, whatever time they claim. */
-async function changedSince(began: number, paths: readonly string[]): Promise<ReadonlySet<string>> {
+async function changedSince(start: number, paths: readonly string[]): Promise<ReadonlySet<string>> {
   const times = await stateOf(paths, async (path) => {
     const found = await stat(path).catch(() => undefined)
-    return found !== undefined && found.ctimeMs >= began - TICK ? UNREAD : ''
+    return found !== undefined && found.ctimeMs >= start - TICK ? UNREAD : ''
   })
   return new Set(paths.filter((path) => times.get(path) === UNREAD))
 }

@@ -19,8 +19,12 @@ function write(name: string, text = 'x'): void {
   utimesSync(at(name), time, time)
 }
 
-/** Looks when the test says so, and waits until the look is over. `began`: the time when files are read. */
-function watching(names: string[], changed: () => void | Promise<void> = () => {}, began = Infinity) {
+/** Looks when the test says so, and waits until the look is over. `time`: when files are read. */
+function watching(
+  names: string[],
+  changed: () => void | Promise<void> = () => {},
+  { time = Infinity, began }: { time?: number; began?: number } = {},
+) {
   let wake = Promise.withResolvers<boolean>()
   let asked = Promise.withResolvers<void>()
   let calls = 0
@@ -36,7 +40,7 @@ function watching(names: string[], changed: () => void | Promise<void> = () => {
         return wake.promise
       },
     },
-    () => began,
+    { began, clock: () => time },
   )
   return {
     get calls() {
@@ -167,11 +171,22 @@ describe('files that are watched', () => {
     await watch.end()
   })
 
+  it('are told of when they have changed since they were read at a start, and only then', async () => {
+    write('a')
+    for (const [began, calls] of [[0, 1] as const, [Infinity, 0] as const]) {
+      const watch = watching(['a'], undefined, { began })
+      await watch.ready()
+      for (let look = 0; look < 4; look += 1) await watch.look()
+      expect(watch.calls).toBe(calls)
+      await watch.end()
+    }
+  })
+
   it('are told of once more when nobody knew of them before they were read, and they changed since', async () => {
     write('a')
     write('b')
     const names = ['a']
-    const watch = watching(names, () => void names.splice(1, 1, 'b'), 0)
+    const watch = watching(names, () => void names.splice(1, 1, 'b'), { time: 0 })
     await watch.ready()
     write('a', 'y')
     await watch.look()
