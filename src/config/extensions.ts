@@ -73,7 +73,7 @@ async function loaded(file: string): Promise<object> {
   const extension: unknown = Reflect.get(module, 'extension')
   if (typeof extension !== 'object' || extension === null)
     throw wrong(file, 'extension', 'an export of this name, an object')
-  const unknown = Object.keys(extension).find((name) => !(name in NAMES))
+  const unknown = Object.keys(extension).find((name) => !Object.hasOwn(NAMES, name))
   if (unknown !== undefined) throw wrong(file, `extension.${unknown}`, `no such list; ${hint(unknown, KINDS)}`)
   return extension
 }

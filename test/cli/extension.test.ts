@@ -84,6 +84,12 @@ describe('--extension', () => {
     ['nowhere.mjs', '', exit.outside, /nowhere\.mjs/],
     ['none.mjs', 'export const stages = []', exit.refused, /path: extension\n {2}expected: an export of this name/],
     ['name.mjs', 'export const extension = { stage: [] }', exit.refused, /no such list; did you mean `stages`\?/],
+    [
+      'own.mjs',
+      'export const extension = { toString: [] }',
+      exit.refused,
+      /extension\.toString\n {2}expected: no such list/,
+    ],
     ['list.mjs', 'export const extension = { stages: {} }', exit.refused, /extension\.stages\n {2}expected: a list/],
     [
       'value.mjs',
