@@ -1,9 +1,10 @@
 // One worker of `dragoman serve --workers`: a gateway of its own loop, made of what the main thread has settled.
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
-import { createGateway, type Gateway, type Guess, type Prepared } from '../compose.ts'
+import { createGateway, type Gateway, type Guess } from '../compose.ts'
 import { loadExtensions } from '../config/extensions.ts'
 import { peer } from './calls.ts'
+import { preparing } from './preparing.ts'
 import type { FromMain, Plan, ToMain } from './protocol.ts'
 import { auditOutbox } from './records.ts'
 
@@ -17,7 +18,7 @@ const { configuration, extensions, taken, limit } = workerData as {
 
 let plan: Plan | undefined
 let gateway: Gateway | undefined
-let prepared: Prepared | undefined
+const next = preparing()
 const guesses: Guess[] = []
 
 const handlers: FromMain = {
@@ -34,20 +35,13 @@ const handlers: FromMain = {
   async listen(settings) {
     await running().listen(settings)
   },
-  async prepare(next) {
+  async prepare(wanted) {
+    await next.prepare(() => running().prepare(wanted.settled))
     // Streams that it adds are there for whoever asks; those of before stay.
-    const health = new Map([...(plan?.health ?? []), ...next.health])
-    prepared = await running().prepare(next.settled)
-    plan = { ...next, health }
+    plan = { ...wanted, health: new Map([...(plan?.health ?? []), ...wanted.health]) }
   },
-  commit() {
-    prepared?.commit()
-    prepared = undefined
-  },
-  abandon() {
-    prepared?.abandon()
-    prepared = undefined
-  },
+  commit: next.commit,
+  abandon: next.abandon,
   guessed(list) {
     for (const guess of list) gateway?.guessed(guess)
   },
