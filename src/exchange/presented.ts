@@ -19,7 +19,7 @@ export function assertCarriesNone({ claims, embedded }: Draft, { request, transa
   const presented = presentedIn(request)
   const inside = transaction === undefined ? [] : embedded.map(({ value }) => value)
   // A shorter text holds none of them, in whatever encoding: nearly always that is all there is to look at.
-  const least = Math.min(...presented.map(({ length }) => length))
+  const least = Math.min(...presented.map((one) => unfolded(one).length))
   const text = textsOf([claims, inside], least).join('\n')
   if (text === '' || !presented.some((one) => text.includes(one) || stands(one, text))) return
   throw new DragomanError('ERR_PROFILE_WIDER', {
