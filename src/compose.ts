@@ -4,7 +4,7 @@ import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { auditToFile, auditToStream } from './audit/index.ts'
 import { builtin, extended, x509Options } from './catalog.ts'
-import { type Files, filesOf, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
+import { type Files, filesOf, marked, noting, onDisk, recorded, type Snapshot } from './config/files.ts'
 import { listenersOf } from './config/listeners.ts'
 import { operatorSecrets } from './config/operators.ts'
 import { configurationCheck, readConfiguration } from './config/read.ts'
@@ -19,7 +19,7 @@ import type { Catalog } from './core/catalog.ts'
 import { DragomanError } from './core/errors.ts'
 import type { ExchangeResult, TokenRequest } from './core/exchange.ts'
 import type { Observer } from './core/observer.ts'
-import { newPace } from './core/slices.ts'
+import { inSlices, newPace } from './core/slices.ts'
 import { admit, exchangeToken, recordRefusal } from './exchange/exchange.ts'
 import { type ExplainOptions, explainRequest, explainUnread } from './explain/request.ts'
 import type { Explanation } from './explain/types.ts'
@@ -181,9 +181,13 @@ export async function createGateway(
   const fromProxies = new WeakSet<IncomingMessage>()
   const build = async (settled: Settled | undefined, before: Generation | undefined) => {
     const reading = new Set<string>()
-    const tools = { counters, check: checks.profile, settled, seen: reading, observer, fromProxies }
+    const sinks = new Set<AuditSink>()
+    const tools = { counters, check: checks.profile, settled, seen: reading, sinks, observer, fromProxies }
     try {
       return await generationOf(read, options, tools, before)
+    } catch (error) {
+      await closeUnused(sinks, before)
+      throw error
     } finally {
       // Whole: whoever watches them may look while they are being read.
       seen = reading
@@ -211,7 +215,10 @@ export async function createGateway(
           // Not closed yet: exchanges that began under it are still to be recorded there.
           for (const sink of before.sinks) if (!current.sinks.has(sink)) retired.add(sink)
         },
-        abandon: () => counters.reloaded(false),
+        abandon() {
+          counters.reloaded(false)
+          void closeUnused(next.sinks, current)
+        },
       }
     } catch (error) {
       counters.reloaded(false)
@@ -310,6 +317,11 @@ async function closeAll(sinks: readonly AuditSink[]): Promise<void> {
   if (failed) throw failed.reason
 }
 
+/** Closes what a reading opened that is not in force. What cannot be closed is no reason to refuse anything. */
+async function closeUnused(sinks: ReadonlySet<AuditSink>, inForce: Generation | undefined): Promise<void> {
+  await Promise.allSettled([...sinks].filter((sink) => !inForce?.sinks.has(sink)).map((sink) => sink.close?.()))
+}
+
 async function generationOf(
   read: (files: Files) => Configuration,
   options: GatewayOptions,
@@ -319,15 +331,18 @@ async function generationOf(
     readonly settled: Settled | undefined
     /** Takes the paths of what is read. */
     readonly seen: Set<string>
+    /** Takes the audit streams that it writes to. */
+    readonly sinks: Set<AuditSink>
     readonly fromProxies: WeakSet<IncomingMessage>
     observer(configuration: Configuration, files: Files): Promise<Observer | undefined>
   },
   before: Generation | undefined,
 ): Promise<Generation> {
-  const { counters, check, settled } = tools
+  const { counters, check, settled, sinks } = tools
   const { threads } = options
-  const recording = threads !== undefined && settled === undefined ? recorded() : undefined
-  const files = noting(settled ? filesOf(settled.snapshot) : (recording ?? onDisk), tools.seen)
+  const marks = before !== undefined && settled === undefined ? marked(onDisk) : undefined
+  const recording = threads !== undefined && settled === undefined ? recorded(marks) : undefined
+  const files = noting(settled ? filesOf(settled.snapshot) : (recording ?? marks ?? onDisk), tools.seen)
   const pace = newPace()
   const configuration = read(files)
   await pace.rest()
@@ -337,7 +352,6 @@ async function generationOf(
   const guesses = new Map<string, GuessLimiter>()
   const clock = options.clock ?? (() => Date.now() / 1000)
   const random = options.random ?? pooledRandom()
-  const sinks = new Set<AuditSink>()
   const carries = new Map<string, Carry>()
   const mutualTls = configuration.listeners.some(({ tls }) => tls !== undefined)
   const tenants: Tenant[] = []
@@ -405,6 +419,16 @@ async function generationOf(
   for (const [index, secretDigest] of operatorSecrets(configuration, files, options.env ?? process.env)) {
     const names = tenants.map(({ name }) => name)
     operators.set(index, await createOperators({ secretDigest, tenants: names, grants, explain: explainerOf(tenants) }))
+  }
+  // A reload gives the exchanges their turns, and whoever writes the files too: half of one edition is none.
+  const changed = marks && (await inSlices(marks.changed(), pace))
+  if (changed !== undefined) {
+    throw new DragomanError('ERR_PROFILE_SYNTAX', {
+      detail: {
+        file: changed,
+        expected: 'a file that stays as it is while the configuration is read; reload once more',
+      },
+    })
   }
   const snapshot = recording?.snapshot
   return { configuration, listeners, tenants, http, operators, carries, made, snapshot, sinks, guesses }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import type { Steps } from '../core/slices.ts'
 
 /** Where the configuration is read, its profiles, and the files that they name. Paths are absolute, or as given at start. */
 export interface Files {
@@ -53,6 +54,36 @@ export const noting = (files: Files, seen: Set<string>): Files => ({
     return files.list(path)
   },
 })
+
+/** The same files, and whether any of them, or a folder, is another than when it was first read. */
+export function marked(files: Files): Files & { changed(): Steps<string | undefined> } {
+  const marks = new Map<string, string>()
+  const first = (path: string): void => {
+    if (!marks.has(path)) marks.set(path, markOf(path))
+  }
+  return {
+    read(path) {
+      first(path)
+      return files.read(path)
+    },
+    list(path) {
+      first(path)
+      return files.list(path)
+    },
+    *changed() {
+      for (const [path, mark] of marks) {
+        if (markOf(path) !== mark) return path
+        yield
+      }
+      return undefined
+    },
+  }
+}
+
+function markOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? 'absent' : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ')
+}
 
 /** The files of a snapshot. What is not in it cannot be read. */
 export const filesOf = ({ files, folders }: Snapshot): Files => ({

@@ -73,9 +73,8 @@ describe('a reload', () => {
     expect(await metric('dragoman_config_reloads_total{result="failed"}')).toMatch(/ 1$/)
   })
 
-  it('of many profiles lets exchanges go on under the old ones, until all are read', async () => {
-    await start()
-    write(profile(60))
+  /** So many profiles that reading them takes several turns of the event loop. */
+  const writeMany = () => {
     const many = Array.from({ length: 600 }, (_, n) => `many-${n}`)
     for (const name of many) {
       const text = profile(60).replace('name: one', `name: ${name}`).replaceAll(target, `https://${name}.beta.example`)
@@ -84,6 +83,12 @@ describe('a reload', () => {
     const file = join(world.folder, 'dragoman.yaml')
     const list = ['one', ...many].map((name) => `${name}.yaml`).join(', ')
     writeFileSync(file, readFileSync(file, 'utf8').replace('[one.yaml]', `[${list}]`))
+  }
+
+  it('of many profiles lets exchanges go on under the old ones, until all are read', async () => {
+    await start()
+    write(profile(60))
+    writeMany()
     let read = false
     const reload = world.gateway.reload().then(() => {
       read = true
@@ -91,6 +96,24 @@ describe('a reload', () => {
     expect((await exchange()).body).toMatchObject({ expires_in: 300 })
     expect(read).toBe(false)
     await reload
+    expect((await exchange()).body).toMatchObject({ expires_in: 60 })
+  })
+
+  it('refuses what changed while it was read: half of one edition and half of the next are neither', async () => {
+    await start()
+    writeMany()
+    const reload = world.gateway.reload()
+    // By now the configuration has been read, and few of its profiles.
+    await new Promise((resolve) => setImmediate(resolve))
+    const file = join(world.folder, 'dragoman.yaml')
+    writeFileSync(file, `${readFileSync(file, 'utf8')}\n# the next edition\n`)
+    write(profile(60))
+    await expect(reload).rejects.toMatchObject({
+      code: 'ERR_PROFILE_SYNTAX',
+      detail: { file, expected: expect.stringContaining('reload once more') },
+    })
+    expect((await exchange()).body).toMatchObject({ expires_in: 300 })
+    await world.gateway.reload()
     expect((await exchange()).body).toMatchObject({ expires_in: 60 })
   })
 
