@@ -29,6 +29,8 @@ export const allCommands = (): Promise<readonly Command[]> => Promise.all(Object
 /** Runs one command line and resolves with its exit code. */
 export async function run(args: readonly string[], io: Io = processIo): Promise<number> {
   const [name, ...rest] = args
+  const [about] = rest
+  if (name === 'help' && about !== undefined && !about.startsWith('-')) return run([about, '--help'], io)
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     io.out(await overview())
     return name === undefined ? exit.usage : exit.done

@@ -89,11 +89,11 @@ const PAIRS: readonly (readonly [story: string, edits: readonly Edit[], there: s
     [['max_age: 600', 'max_age: 600\n    authentication: { acr_values: [phr, pwd], max_age: 900 }']],
     [
       'lost the user of a subject token may no longer have authenticated by any means but phr and pwd under profile p (new/p.yaml:8)',
-      'lost the user of a subject token may now have authenticated 900 s ago, was without limit under profile p (new/p.yaml:8)',
+      'lost the time since the user of a subject token authenticated may now be 900 s, was without limit under profile p (new/p.yaml:8)',
     ],
     [
       'gained the user of a subject token may now have authenticated by any means, not only phr and pwd under profile p (new/p.yaml:5)',
-      'gained the user of a subject token may now have authenticated without limit ago, was 900 under profile p (new/p.yaml:5)',
+      'gained the time since the user of a subject token authenticated may now be without limit, was 900 under profile p (new/p.yaml:5)',
     ],
   ],
   [
@@ -117,12 +117,12 @@ const PAIRS: readonly (readonly [story: string, edits: readonly Edit[], there: s
     [
       'gained issuer https://z.example is now trusted as issuer of the subject token under profile p (new/p.yaml:6)',
       'gained a subject token may now be for anybody, not only this gateway and its token endpoint under profile p (new/p.yaml:7)',
-      'gained a subject token may now be without limit old, was 600 under profile p (new/p.yaml:5)',
+      'gained the age of a subject token may now be without limit, was 600 under profile p (new/p.yaml:5)',
     ],
     [
       'lost issuer https://z.example is no longer trusted as issuer of the subject token under profile p (old/p.yaml:6)',
       'lost a subject token may no longer be for anybody but this gateway and its token endpoint under profile p (new/p.yaml:5)',
-      'lost a subject token may now be 600 s old, was without limit under profile p (new/p.yaml:7)',
+      'lost the age of a subject token may now be 600 s, was without limit under profile p (new/p.yaml:7)',
     ],
   ],
   [
@@ -130,6 +130,34 @@ const PAIRS: readonly (readonly [story: string, edits: readonly Edit[], there: s
     [['      conditions: [subject.level >= 2]\n', '']],
     ['gained the condition `subject.level >= 2` need no longer hold under profile p (old/p.yaml:13)'],
     ['lost the condition `subject.level >= 2` must now hold under profile p (new/p.yaml:13)'],
+  ],
+  [
+    'a condition that can be met in another way too',
+    [['[subject.level >= 2]', '["subject.vip || subject.level >= 2"]']],
+    [
+      'gained it is now enough that `subject.vip || subject.level >= 2`, was `subject.level >= 2` under profile p (new/p.yaml:13)',
+    ],
+    [
+      'lost the condition `subject.level >= 2` must now hold, was `subject.vip || subject.level >= 2` under profile p (new/p.yaml:13)',
+    ],
+  ],
+  [
+    'a condition with another beside it',
+    [['[subject.level >= 2]', '["(subject.vip)  && subject.level>=2"]']],
+    ['lost the condition `subject.vip` must now hold under profile p (new/p.yaml:13)'],
+    ['gained the condition `subject.vip` need no longer hold under profile p (old/p.yaml:13)'],
+  ],
+  [
+    'a condition that is turned round',
+    [['subject.level >= 2', 'subject.level < 2']],
+    [
+      'lost the condition `subject.level < 2` must now hold under profile p (new/p.yaml:13)',
+      'gained the condition `subject.level >= 2` need no longer hold under profile p (old/p.yaml:13)',
+    ],
+    [
+      'lost the condition `subject.level >= 2` must now hold under profile p (new/p.yaml:13)',
+      'gained the condition `subject.level < 2` need no longer hold under profile p (old/p.yaml:13)',
+    ],
   ],
   [
     'no key',

@@ -46,6 +46,11 @@ describe('an exit code means the same with every command', () => {
     expect(out).toMatch(new RegExp(`^example: .*dragoman ${name}`, 'm'))
   })
 
+  it('help with the name of a command is the help of it', async () => {
+    expect(await command(['help', 'lint'])).toEqual(await command(['lint', '--help']))
+    expect(await command(['help', 'nothing-like-it'])).toMatchObject({ code: 2 })
+  })
+
   it.each(commands.map(({ name }) => name))('%s with an option that there is not: 2', async (name) => {
     const { code, error } = await command([name, '--no-such-option'])
     expect(code).toBe(2)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { dangers } from '../../core/profile.ts'
+import { demandsOf } from '../../expressions/facts.ts'
 import type { Path } from '../../profiles/problem.ts'
 import { membersOf, type ReadProfile } from '../reading.ts'
 import { placesOf, type Taken, takenBy } from '../roles.ts'
@@ -92,7 +93,7 @@ function acceptanceFacts({ role, accepts, options, path }: Taken, issuer: string
     ),
     {
       ...{ key: `${role} age`, path: [...path, 'max_age'], kind: 'most', value: accepts.maxAge, unit: ' s' },
-      says: (now, before) => `${article} ${token} may now be ${now} old, was ${before}`,
+      says: (now, before) => `the age of ${article} ${token} may now be ${now}, was ${before}`,
     },
     {
       ...{ key: `${role} acr`, path: [...path, 'authentication', 'acr_values'], kind: 'choice' },
@@ -104,7 +105,8 @@ function acceptanceFacts({ role, accepts, options, path }: Taken, issuer: string
     {
       ...{ key: `${role} auth_time`, path: [...path, 'authentication', 'max_age'], kind: 'most', unit: ' s' },
       value: accepts.authentication?.maxAge,
-      says: (now, before) => `the user of ${article} ${token} may now have authenticated ${now} ago, was ${before}`,
+      says: (now, before) =>
+        `the time since the user of ${article} ${token} authenticated may now be ${now}, was ${before}`,
     },
     {
       ...{ key: `${role} skew`, path: [...path, 'clock_skew'], kind: 'most', value: accepts.clockSkew, unit: ' s' },
@@ -284,14 +286,7 @@ function contextFacts(options: Members, path: Path, gate: Gate): Described {
           gone: `a subject token need no longer have claim ${claim}${gate.says}`,
         }
       }),
-      ...each<unknown>(conditions, (item, at) => {
-        const text = words(typeof item === 'string' ? item : String(membersOf(item)['expression']))
-        return {
-          ...{ key: `${gate.key}condition ${text}`, path: [...path, 'conditions', at], kind: 'takes' },
-          has: `the condition \`${text}\` must now hold${gate.says}`,
-          gone: `the condition \`${text}\` need no longer hold${gate.says}`,
-        }
-      }),
+      ...conditionFacts(conditions, path, gate),
       ...(keep === undefined
         ? []
         : [
@@ -316,6 +311,20 @@ function contextFacts(options: Members, path: Path, gate: Gate): Described {
     rest: {},
   }
 }
+
+/** Each part that must hold by itself: two in one expression are no other than two expressions. */
+const conditionFacts = (conditions: unknown, path: Path, gate: Gate): readonly Fact[] =>
+  (Array.isArray(conditions) ? (conditions as readonly unknown[]) : []).flatMap((item, at) => {
+    const source = typeof item === 'string' ? item : String(membersOf(item)['expression'])
+    const demands = demandsOf(source)
+    return demands.map((ways): Fact => {
+      const asked = ways.join(' || ')
+      return {
+        ...{ key: `${gate.key}condition ${asked}`, path: [...path, 'conditions', at], kind: 'demand' },
+        ...{ group: gate.key, ways, text: demands.length === 1 ? words(source) : asked, when: gate.says },
+      }
+    })
+  })
 
 function validityFacts(options: Members, path: Path, gate: Gate): Described {
   const { lifetime, audience, max_audiences: most, scope, ...rest } = options
