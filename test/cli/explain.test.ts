@@ -88,6 +88,16 @@ describe('dragoman explain', () => {
     expect(given.json().result).toBe('would_pass')
   })
 
+  it('says for what a token was taken that has no form of its own', async () => {
+    const asked = ['--client', 'demo', '--audience', CWT, '--json', ...AT]
+    const taken = 'the token is neither a JWT nor PEM, and was taken for a CWT: --subject-token-type says what it is'
+    expect((await explain(asked, 'hello')).json().notes).toContain(taken)
+    expect((await explain(asked)).json().notes).not.toContain(taken)
+    expect((await explain([...asked, '--subject-token-type', tokenTypes.cwt], 'hello')).json().notes).not.toContain(
+      taken,
+    )
+  })
+
   it('takes a certificate as shown, and a key as proved', async () => {
     writeFileSync(file('shown'), 'mtls_client_certificate')
     const shown = ['--subject-token', file('shown'), '--subject-token-type', tokenTypes.mtls]
@@ -246,6 +256,52 @@ describe('dragoman explain --request-id', () => {
     expect(mended.json().result).toBe('would_pass')
     const other = await explain([...again, '--subject-token', '-', '--json'], await world.token('jwt'))
     expect(other.json().notes.join(' ')).toContain('another than that of the exchange')
+  })
+
+  describe('of a proxy', () => {
+    const edge = () => ['--config', file('edge.yaml')]
+    const asked = { name: 'edge', profile: 'jwt-to-cwt', client: 'demo', request_from: 'x-original', audience: [CWT] }
+    beforeAll(() => {
+      const lines = world.file('dragoman.yaml')
+      const more = { ...asked, subject_token_type: tokenTypes.jwt, scope: ['admin'] }
+      writeFileSync(file('edge.yaml'), `${lines}forward_auth: ${JSON.stringify([more])}\n`)
+    })
+
+    /** As an endpoint for proxies leaves it: the client was not known yet. */
+    const recordOf = (code: string): string =>
+      auditOf({
+        ...{ time: new Date(NOW * 1000).toISOString(), event: 'exchange', id: `proxy-${code}`, tenant: 'default' },
+        ...{ result: 'refused', code, endpoint: 'forward-auth/edge', duration_us: 1 },
+        trace: [{ step: 'read', outcome: 'refused', detail: { code, field: 'uri', expected: 'a path' } }],
+      } as AuditRecord)
+
+    it.each([
+      ['ERR_REQUEST_FORWARDED', 'access_denied', 403],
+      ['ERR_CLIENT_SECRET', 'temporarily_unavailable', 503],
+      ['ERR_TOKEN_EXPIRED', 'invalid_token', 401],
+    ])('what it heard of %s is told, not what the token endpoint says', async (code, error, status) => {
+      const { json } = await explain([...edge(), '--request-id', `proxy-${code}`, '--audit', recordOf(code), '--json'])
+      expect(json().refusal).toMatchObject({ code, error })
+      expect(json().notes.join()).toContain(`asked by a proxy, at forward-auth/edge: it hears ${status} of this`)
+    })
+
+    it('a part of the request that no proxy sets is not told as a header field', async () => {
+      const audit = recordOf('ERR_REQUEST_FORWARDED')
+      const { out } = await explain([...edge(), '--request-id', 'proxy-ERR_REQUEST_FORWARDED', '--audit', audit])
+      expect(out).not.toContain('have the proxy set uri')
+      expect(out).toContain('to pass    have the client ask with such a uri')
+    })
+
+    it('with the token, its endpoint says what is asked for, and as whom', async () => {
+      const audit = recordOf('ERR_REQUEST_FORWARDED')
+      const line = [...edge(), '--request-id', 'proxy-ERR_REQUEST_FORWARDED', '--audit', audit, '--json']
+      const { json } = await explain([...line, '--subject-token', '-'])
+      expect(json()).toMatchObject({ client: { id: 'demo' }, refusal: { code: 'ERR_PROFILE_SCOPE' } })
+      expect(json().refusal?.error).toBe('insufficient_scope')
+      expect(json().notes.join()).toContain('`request.forwarded` is missing here')
+      const other = await explain([...line, '--subject-token', '-', '--scope', 'orders.read'])
+      expect(other.json()).toMatchObject({ result: 'would_pass', output: { audience: [CWT] } })
+    })
   })
 
   it('passes over lines that are no records, and says when there is none', async () => {

@@ -74,6 +74,14 @@ function formOfJson(name: string, text: string): URLSearchParams {
   return form
 }
 
+/** What is to be said of a type that nobody named: without dots and armour it is a CWT, or nothing at all. */
+export const notesOnType = (asked: Asked, form: URLSearchParams): readonly string[] =>
+  asked.request === undefined &&
+  asked['subject-token-type'] === undefined &&
+  form.get('subject_token_type') === tokenTypes.cwt
+    ? ['the token is neither a JWT nor PEM, and was taken for a CWT: --subject-token-type says what it is']
+    : []
+
 /** The type of a token by its form, where nobody says it: only the plain ones can be told apart so. */
 function guessed(form: URLSearchParams, name: string): string | undefined {
   const token = form.get(name)

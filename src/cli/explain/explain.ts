@@ -17,8 +17,9 @@ import { hint } from '../../profiles/nearest.ts'
 import { provedKey, secondsOf } from '../given.ts'
 import { type Command, EXTENSION, exit, type Io, UsageError } from '../io.ts'
 import { showLedger } from '../show.ts'
-import { formOf } from './asked.ts'
+import { formOf, notesOnType } from './asked.ts'
 import { recordIn } from './audit-line.ts'
+import { asProxy, toldToProxy } from './proxied.ts'
 
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
@@ -85,7 +86,7 @@ export const explainCommand: Command = {
     })
     try {
       const tenant = tenantOf(gateway, values.tenant ?? record?.tenant)
-      const explanation = await explanationOf(values, record, tenant, io)
+      const explanation = toldToProxy(await explanationOf(values, record, tenant, io), record)
       io.out(values.json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation, ledgerOf(explanation)))
       return values.code === undefined ? exitCode(explanation) : exit.done
     } finally {
@@ -135,14 +136,18 @@ const hasTokens = (values: Values): boolean => values.request !== undefined || v
 async function explained(
   values: Values,
   record: AuditRecord | undefined,
-  { services, limits, places }: Tenant,
+  { services, limits, places, forwardAuth }: Tenant,
   io: Io,
 ): Promise<Explanation> {
-  const form = await formOf(values, io)
+  const { form, notes, ...proxy } = asProxy(await formOf(values, io), record, forwardAuth, services.profiles)
   const key = values.key === undefined ? [] : [provedKey(values.key)]
   const held = { ...services, proofMethods: [...key, ...services.proofMethods] }
-  const client = values.client ?? clientOf(record)
-  const options = { configuration: places, client, notes: notesOn(record, form) }
+  const client = values.client ?? clientOf(record) ?? proxy.client
+  const options = {
+    configuration: places,
+    client,
+    notes: [...notesOnType(values, form), ...notesOn(record, form), ...notes],
+  }
   let request: TokenRequest
   try {
     request = rehearsedRequest(parseForm(Buffer.from(form.toString()), limits), 'explain', services.grants)
