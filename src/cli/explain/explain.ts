@@ -5,7 +5,8 @@ import { createGateway, type Gateway } from '../../compose.ts'
 import type { Tenant } from '../../config/tenant.ts'
 import type { AuditRecord } from '../../core/audit.ts'
 import { DragomanError, type ErrorCode, errors } from '../../core/errors.ts'
-import type { TokenRequest } from '../../core/exchange.ts'
+import type { Services, TokenRequest } from '../../core/exchange.ts'
+import type { Grant } from '../../core/grant.ts'
 import { explainCode } from '../../explain/code.ts'
 import { explainRecord } from '../../explain/record.ts'
 import { explainRequest, explainUnread } from '../../explain/request.ts'
@@ -33,6 +34,9 @@ const OPTIONS = {
   audience: { type: 'string', multiple: true },
   resource: { type: 'string', multiple: true },
   scope: { type: 'string' },
+  grant: { type: 'string' },
+  details: { type: 'string' },
+  context: { type: 'string' },
   csr: { type: 'string' },
   dpop: { type: 'string' },
   certificate: { type: 'string' },
@@ -62,6 +66,9 @@ export const explainCommand: Command = {
     ['--audience VALUE', 'a target; may be repeated'],
     ['--resource URI', 'a target as a URI; may be repeated'],
     ['--scope SCOPE', 'the scope asked for'],
+    ['--grant NAME', 'the grant asked by: token-exchange or jwt-bearer (default: that of the record, or of --request)'],
+    ['--details JSON', '`request_details`, of a transaction'],
+    ['--context JSON', '`request_context`, of a transaction'],
     ['--csr FILE', 'a certification request (PEM)'],
     ['--dpop FILE', 'a DPoP proof, as it was sent'],
     ['--certificate FILE', 'certificates (PEM) as shown in the TLS handshake'],
@@ -139,7 +146,12 @@ async function explained(
   { services, limits, places, forwardAuth }: Tenant,
   io: Io,
 ): Promise<Explanation> {
-  const { form, notes, ...proxy } = asProxy(await formOf(values, io), record, forwardAuth, services.profiles)
+  const { form, notes, ...proxy } = asProxy(
+    await formOf(values, io, grantOf(values, record, services.grants)),
+    record,
+    forwardAuth,
+    services.profiles,
+  )
   const key = values.key === undefined ? [] : [provedKey(values.key)]
   const held = { ...services, proofMethods: [...key, ...services.proofMethods] }
   const client = values.client ?? clientOf(record) ?? proxy.client
@@ -169,10 +181,22 @@ function codeNamed(text: string): ErrorCode {
 const clientOf = (record: AuditRecord | undefined): string | undefined =>
   record?.client_method === 'subject_token' ? undefined : record?.client
 
+/** The grant that is named, or that the record has; `undefined`: as the request says. @throws {@link UsageError} */
+function grantOf(
+  { grant: asked }: Values,
+  record: AuditRecord | undefined,
+  grants: Services['grants'],
+): Grant | undefined {
+  const name = asked ?? record?.grant
+  const found = grants.find((grant) => grant.name === name)
+  if (asked === undefined || found !== undefined) return found
+  throw new UsageError(`--grant is to be one of ${grants.map((grant) => grant.name).join(', ')}`)
+}
+
 function notesOn(record: AuditRecord | undefined, form: URLSearchParams): readonly string[] {
   if (record === undefined) return []
   const digest = createHash('sha256')
-    .update(form.get('subject_token') ?? '')
+    .update(form.get('subject_token') ?? form.get('assertion') ?? '')
     .digest('hex')
   const came = record.code ?? record.result
   return [
