@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { codecs } from '../../codecs/index.ts'
 import { dangers } from '../../core/profile.ts'
 import { demandsOf } from '../../expressions/facts.ts'
 import type { Path } from '../../profiles/problem.ts'
@@ -7,6 +8,7 @@ import { membersOf, type ReadProfile } from '../reading.ts'
 import { placesOf, type Taken, takenBy } from '../roles.ts'
 import { longestLife } from '../rules/life.ts'
 import type { Fact } from './fact.ts'
+import { type DefaultsSchema, withoutDefaults } from './plain.ts'
 
 /**
  * What a profile says, but who may ask for which target. Every option is in some fact: what has no words of its own is in
@@ -158,7 +160,8 @@ function lifePath({ entries }: ReadProfile): Path {
 function stageFacts(one: ReadProfile): readonly Fact[] {
   const facts: Fact[] = []
   const seen = new Map<string, number>()
-  for (const { stage, options, when, path } of one.entries) {
+  for (const { stage, options: written, when, path } of one.entries) {
+    const options = withoutDefaults(written, schemaOf(stage, one))
     const gate: Gate = {
       key: when === undefined ? '' : `when ${words(when)}: `,
       says: when === undefined ? '' : ` when ${words(when)}`,
@@ -187,6 +190,15 @@ function stageFacts(one: ReadProfile): readonly Fact[] {
   if (!facts.some(({ key }) => key === 'scope')) facts.push(...scopeFacts({}, ['stages'], { key: '', says: '' }))
   return facts
 }
+
+/** Of `encoding` the options are those of the format. */
+const schemaOf = (
+  { name, schema }: ReadProfile['entries'][number]['stage'],
+  { profile }: ReadProfile,
+): DefaultsSchema =>
+  name === 'encoding'
+    ? { properties: codecs().find(({ format }) => format === profile.rendering.format)?.encodings ?? {} }
+    : schema
 
 const conditionalDangers = (options: unknown, path: Path, gate: Gate): readonly Fact[] =>
   placesOf(options, (name, value) => value === true && name.startsWith('danger_')).map((place): Fact => {
@@ -346,7 +358,7 @@ function validityFacts(options: Members, path: Path, gate: Gate): Described {
   if (scope !== undefined) facts.push(...scopeFacts({ allow, fallback, table, strict }, [...path, 'scope'], gate))
   const conditional = gate.key !== '' && lifetime !== undefined ? { lifetime } : {}
   const { danger_outlive_subject: _, danger_start_earlier: __, ...more } = rest
-  return { facts, rest: { ...withoutDefaults(more, { not_before: 'keep' }), ...conditional } }
+  return { facts, rest: { ...without(more, { not_before: 'keep' }), ...conditional } }
 }
 
 function scopeFacts(
@@ -398,7 +410,7 @@ function scopeFacts(
 function embeddingFacts(options: Members, path: Path, gate: Gate): Described {
   const { unwrap, act, token, danger_drop_act: _ } = options
   const from = membersOf(act)['from']
-  const { danger_embed_bearer: __, ...plain } = withoutDefaults(membersOf(token), { place: 'claim' })
+  const { danger_embed_bearer: __, ...plain } = without(membersOf(token), { place: 'claim' })
   return {
     facts: [
       ...(from === undefined || from === 'keep' ? [] : [actFact(String(from), [...path, 'act'], gate)]),
@@ -488,7 +500,7 @@ const words = (expression: string): string =>
     .join('')
     .trim()
 
-const withoutDefaults = (options: Members, defaults: Members): Members =>
+const without = (options: Members, defaults: Members): Members =>
   Object.fromEntries(Object.entries(options).filter(([name, value]) => defaults[name] !== value))
 
 /** JSON with members in the order of their names. */
