@@ -366,6 +366,42 @@ describe('of two configurations', () => {
     ])
   })
 
+  it('of several tenants each sentence has whose it is, since the same can come at one and go at another', async () => {
+    const tenants = (first: string, second: string) => `listeners: [{ port: 8080 }]
+tenants:
+${[
+  ['a', first],
+  ['b', second],
+]
+  .map(
+    ([name = '', skew = '']) => `  - name: ${name}
+    issuer: https://gw.example/${name}
+    keys: [{ name: signing, algorithm: ES256, generate: true }]
+    clients: [{ client_id: orders, token_endpoint_auth_method: client_secret_basic, client_secret_file: not-at-hand }]
+    issuers: [{ issuer: https://id.example, jwks_uri: https://id.example/jwks, subjects: [orders/*] }]
+    profiles: ${name}.yaml
+    clock_skew: ${skew}
+`,
+  )
+  .join('')}`
+    const asks = PROFILE.replace('conditions: [subject.level >= 2]', 'conditions: [subject.level >= 3]')
+    writeFileSync(join(folder, 'old/tenants.yaml'), tenants('30', '30'))
+    writeFileSync(join(folder, 'new/tenants.yaml'), tenants('30', '60'))
+    for (const [name, text] of Object.entries({ 'old/a': PROFILE, 'old/b': asks, 'new/a': asks, 'new/b': asks })) {
+      writeFileSync(join(folder, `${name}.yaml`), text)
+    }
+    const said = await sentences(join(folder, 'old/tenants.yaml'), join(folder, 'new/tenants.yaml'))
+    expect(said.length).toBeGreaterThan(2)
+    for (const one of said) expect(one).toMatch(/, at tenant [ab] \(/)
+    expect(said.join('\n')).toMatch(/gained clocks .* for a subject token, .*at tenant b/)
+    expect(said.join('\n')).toMatch(
+      /lost the condition `subject\.level >= 3` must now hold .*, at tenant a \(new\/a\.yaml:13\)/,
+    )
+    writeFileSync(join(folder, 'new/b.yaml'), PROFILE.replace('https://a.example', 'https://c.example'))
+    const moved = await sentences(join(folder, 'old/tenants.yaml'), join(folder, 'new/tenants.yaml'))
+    expect(moved.join('\n')).toMatch(/gained client orders can now get .*, at tenant b \(new\/b\.yaml:3\)$/m)
+  })
+
   it('never shows a secret', async () => {
     const secret = 'client_secret: canary-canary'
     const said = await configured([['client_secret_file: not-at-hand', secret]])
