@@ -1,7 +1,7 @@
 import { codecs } from '../../codecs/index.ts'
 import { map } from '../../core/value.ts'
 import { compileExpression } from '../../expressions/cel.ts'
-import { expressionFacts } from '../../expressions/facts.ts'
+import { demandsOf, expressionFacts } from '../../expressions/facts.ts'
 import { type Asked, contradiction } from '../conditions.ts'
 import type { Hit, LintRule } from '../finding.ts'
 import { membersOf, type Reading, type ReadProfile, type ReadTenant } from '../reading.ts'
@@ -32,12 +32,12 @@ export const deadRules: readonly LintRule[] = [
   {
     id: 'LINT-505',
     name: 'always-true',
-    finds: 'An expression is true whatever comes.',
+    finds: 'An expression, or a part that must hold, is true whatever comes.',
     why: 'It reads like a check and is none.',
     cure: 'Write what is meant, or take it out.',
     look: (reading) =>
       expressionHits(reading, ({ text, as }) =>
-        as !== 'value' && expressionFacts(text).constant && constantOf(text) === true ? 'is always true' : undefined,
+        as !== 'value' && demandsOf(text).some((ways) => ways.some(isTrue)) ? 'is always true' : undefined,
       ),
   },
   {
@@ -121,6 +121,9 @@ export const deadRules: readonly LintRule[] = [
       ),
   },
 ]
+
+/** One way that is always open makes all of the others idle; and so does a part that always holds. */
+const isTrue = (text: string): boolean => expressionFacts(text).constant && constantOf(text) === true
 
 const expressionHits = (reading: Reading, fault: (written: Written) => string | undefined): readonly Hit[] =>
   profilesIn(reading).flatMap((one) =>
