@@ -36,9 +36,7 @@ export const deadRules: readonly LintRule[] = [
     why: 'It reads like a check and is none.',
     cure: 'Write what is meant, or take it out.',
     look: (reading) =>
-      expressionHits(reading, ({ text, as }) =>
-        as !== 'value' && demandsOf(text).some((ways) => ways.some(isTrue)) ? 'is always true' : undefined,
-      ),
+      expressionHits(reading, ({ text, as }) => (as !== 'value' && holdsAnyway(text) ? 'is always true' : undefined)),
   },
   {
     id: 'LINT-506',
@@ -122,7 +120,12 @@ export const deadRules: readonly LintRule[] = [
   },
 ]
 
-/** One way that is always open makes all of the others idle; and so does a part that always holds. */
+/** A part that always holds asks for nothing, and one way that is always open makes all of the others idle. */
+function holdsAnyway(text: string): boolean {
+  const { constant, never } = expressionFacts(text)
+  return constant ? isTrue(text) : !never && demandsOf(text).some((ways) => ways.some(isTrue))
+}
+
 const isTrue = (text: string): boolean => expressionFacts(text).constant && constantOf(text) === true
 
 const expressionHits = (reading: Reading, fault: (written: Written) => string | undefined): readonly Hit[] =>
