@@ -33,6 +33,7 @@ _dragoman() {
   else
     case "\${COMP_WORDS[1]}" in
 ${commands.map((command) => `      ${command.name}) ${bashWords(command)} ;;`).join('\n')}
+      help) words='${commands.map(({ name }) => name).join(' ')}' ;;
     esac
     # Only the first word can be one of the command's; anything else is a file.
     [ "$COMP_CWORD" -eq 2 ] || words=
@@ -52,7 +53,7 @@ _dragoman() {
   commands=(
 ${commands.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`).join('\n')}
   )
-  if (( CURRENT == 2 )); then
+  if (( CURRENT == 2 )) || [[ $CURRENT == 3 && "$words[2]" == help ]]; then
     _describe command commands
     return
   fi
@@ -68,7 +69,8 @@ const zshCase = (command: Command): string =>
     `    ${command.name})`,
     '      _arguments \\',
     ...optionsOf(command).map(([flag, value, meaning]) => {
-      const text = `${flag}[${meaning.replace(/[[\]:]/g, ' ')}]`
+      // Without the star zsh offers an option once.
+      const text = `${meaning.endsWith('may be repeated') ? '*' : ''}${flag}[${meaning.replace(/[[\]:]/g, ' ')}]`
       return `        ${quoted(value === undefined ? text : `${text}:${value}:_files`)} \\`
     }),
     `        ${quoted(command.words ? `2:word:(${command.words.join(' ')})` : '*:file:_files')} \\`,
@@ -84,6 +86,7 @@ const fish: Script = (commands) =>
     ...commands.map(
       ({ name, summary }) => `complete -c dragoman -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`,
     ),
+    `complete -c dragoman -n '__fish_seen_subcommand_from help' -f -a ${quoted(commands.map(({ name }) => name).join(' '))}`,
     ...commands.flatMap((command) => {
       const only = `complete -c dragoman -n ${quoted(`__fish_seen_subcommand_from ${command.name}`)}`
       return [

@@ -1,4 +1,5 @@
 import { DragomanError, errors } from '../core/errors.ts'
+import { exit } from './io.ts'
 
 // They stand in the text of each problem already.
 const IN_PROBLEMS: ReadonlySet<string> = new Set(['file', 'line', 'column', 'at', 'problems'])
@@ -27,3 +28,11 @@ const detailLines = ({ detail }: DragomanError, without: ReadonlySet<string> = n
   Object.entries(detail)
     .filter(([name, value]) => value !== undefined && !without.has(name))
     .map(([name, value]) => `  ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+
+/** The exit code of a failure. What is outside: an issuer, a store, a port, a file that the command line names. */
+export function exitOf(error: unknown): number {
+  if (!(error instanceof DragomanError) || error.code.endsWith('_UNAVAILABLE')) return exit.outside
+  const { cause } = error
+  const system = cause instanceof Error && 'syscall' in cause && error.detail['problems'] === undefined
+  return system ? exit.outside : exit.refused
+}

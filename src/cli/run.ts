@@ -1,8 +1,7 @@
 import type { Extension } from '../core/catalog.ts'
-import { DragomanError } from '../core/errors.ts'
 import { closest } from '../profiles/nearest.ts'
 import { version } from '../version.ts'
-import { describeFailure } from './describe.ts'
+import { describeFailure, exitOf } from './describe.ts'
 import { type Command, EXTENSION, exit, type Io, processIo, UsageError } from './io.ts'
 
 /** Every command, in the order of the overview. Each is read when it is asked for: most of them are no part of a start. */
@@ -29,6 +28,8 @@ export const allCommands = (): Promise<readonly Command[]> => Promise.all(Object
 /** Runs one command line and resolves with its exit code. */
 export async function run(args: readonly string[], io: Io = processIo): Promise<number> {
   const [name, ...rest] = args
+  const [about] = rest
+  if (name === 'help' && about !== undefined && !about.startsWith('-')) return run([about, '--help'], io)
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     io.out(await overview())
     return name === undefined ? exit.usage : exit.done
@@ -59,14 +60,6 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
     io.error(`dragoman ${name}: ${describeFailure(error)}\n`)
     return exitOf(error)
   }
-}
-
-/** What is outside: an issuer, a store, a port, a file that the command line names. */
-function exitOf(error: unknown): number {
-  if (!(error instanceof DragomanError) || error.code.endsWith('_UNAVAILABLE')) return exit.outside
-  const { cause } = error
-  const system = cause instanceof Error && 'syscall' in cause && error.detail['problems'] === undefined
-  return system ? exit.outside : exit.refused
 }
 
 /** Of most command lines there is none, and no need to read what reads one. */

@@ -1,5 +1,5 @@
 import type { TraceEntry } from '../core/audit.ts'
-import { DragomanError, errors } from '../core/errors.ts'
+import { DragomanError, errorHeard, errors } from '../core/errors.ts'
 import type { Services, TokenRequest } from '../core/exchange.ts'
 import type { Place } from '../core/place.ts'
 import type { Profile } from '../core/profile.ts'
@@ -90,10 +90,12 @@ function refusalOf(error: DragomanError, rehearsal: Rehearsal, explained: Explai
     step: entry?.step ?? (explained.byItself === true ? 'no step in particular' : 'read'),
     stage: entry?.path,
   })
-  const { error: name, description, cause } = errors[error.code]
+  const { description, cause } = errors[error.code]
+  const { request, services } = explained
+  const grant = services.grants.find(({ type }) => type === request?.grant_type)
   return {
     code: error.code,
-    error: name,
+    error: errorHeard(error.code, grant),
     description,
     step: found.step,
     cause,

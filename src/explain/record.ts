@@ -46,8 +46,11 @@ export function explainRecord(
     ...(error === undefined ? [] : ['told from the audit record; with the token there is more to tell']),
   ]
   const explanation = explain(rehearsal, { request: undefined, services, now, configuration, notes })
+  const { refusal } = explanation
   return {
     ...explanation,
+    // By its grant, which only the record knows.
+    refusal: refusal && { ...refusal, error: record.error ?? refusal.error },
     result: record.result,
     request_id: record.id,
     profile:

@@ -1,4 +1,4 @@
-import { type ASTNode, Environment } from '@marcbachmann/cel-js'
+import { type ASTNode, Environment, serialize } from '@marcbachmann/cel-js'
 import { describePattern, type PatternFacts } from './pattern.ts'
 
 /** What an expression asks of one value, as far as it can be known without running it. */
@@ -48,6 +48,15 @@ export function expressionFacts(source: string): ExpressionFacts {
     patterns,
   }
 }
+
+/**
+ * What an expression asks: a list of demands that must all be met, each with the ways to meet it, of which one is enough.
+ *
+ * Parts joined by `&&` are demands, parts of those joined by `||` are ways; in one spelling each, sorted. One that has all
+ * ways of another and more is met by whatever meets the other: in CEL a part that is true makes up for one that fails.
+ */
+export const demandsOf = (source: string): readonly (readonly string[])[] =>
+  conjuncts(parser.parse(source).ast).map((part) => [...new Set(disjuncts(part).map(serialize))].toSorted())
 
 const parser = new Environment()
 
@@ -103,6 +112,10 @@ function pathOf(node: ASTNode): readonly string[] | undefined {
 
 function conjuncts(node: ASTNode): readonly ASTNode[] {
   return node.op === '&&' ? node.args.flatMap(conjuncts) : [node]
+}
+
+function disjuncts(node: ASTNode): readonly ASTNode[] {
+  return node.op === '||' ? node.args.flatMap(disjuncts) : [node]
 }
 
 /** `<` and its like, and what they are with the sides exchanged. */

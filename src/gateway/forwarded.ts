@@ -97,7 +97,7 @@ function selected(name: string, fields: Fields): readonly (readonly [string, Val
 
 function required(field: string, fields: Fields): string {
   const value = optional(field, fields)
-  if (value === undefined) throw wrong(field, 'it from the proxy')
+  if (value === undefined) throw wrong(field, 'to be set by the proxy')
   return value
 }
 

@@ -26,9 +26,7 @@ export interface VerdictContext {
 export function refusal(error: unknown, context: VerdictContext): Answer {
   const known = error instanceof DragomanError ? error : undefined
   const code = known?.code ?? 'ERR_INTERNAL'
-  const status = statusOf(code)
-  const name = nameOf(code, status)
-  const description = printable(status === 503 ? 'it cannot be decided at the moment' : errors[code].description)
+  const { status, error: name, description } = verdictOf(code)
   const again = stepUp(error)
   const challenge = challengeOf(code, status, name, description, context, again)
   return {
@@ -43,6 +41,17 @@ export function refusal(error: unknown, context: VerdictContext): Answer {
     },
     body: JSON.stringify({ error: name, error_description: description, ...again }),
   }
+}
+
+/** What a proxy hears of a reason code; it is another answer than that of the token endpoint. */
+export function verdictOf(code: ErrorCode): {
+  readonly status: 401 | 403 | 503
+  readonly error: string
+  readonly description: string
+} {
+  const status = statusOf(code)
+  const description = printable(status === 503 ? 'it cannot be decided at the moment' : errors[code].description)
+  return { status, error: nameOf(code, status), description }
 }
 
 function statusOf(code: ErrorCode): 401 | 403 | 503 {

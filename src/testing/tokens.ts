@@ -1,3 +1,4 @@
+import { DragomanError } from '../core/errors.ts'
 import type { Signer } from '../core/keys.ts'
 import type { TokenAcceptance } from '../core/profile.ts'
 import type { Confirmation, TokenType, Validity } from '../core/token.ts'
@@ -170,7 +171,11 @@ function ownSigner(format: string, algorithm: string | undefined, { services }: 
     .filter((signer) => (format === 'x509') === signer.chain.length > 0)
     .filter((signer) => algorithm === undefined || signer.algorithm.name === algorithm)
   const [signer] = fitting
-  if (signer === undefined) throw new TypeError(`the gateway has no key for ${format} ${algorithm ?? ''}`)
+  if (signer === undefined) {
+    const kind = algorithm === undefined ? format : `${format} and ${algorithm}`
+    const expected = `a key of the gateway for ${kind}: setup.keys names one, and --config has those of a configuration`
+    throw new DragomanError('ERR_KEY_CONFIG', { detail: { expected }, message: `expected ${expected}` })
+  }
   return signer
 }
 

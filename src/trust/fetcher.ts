@@ -23,9 +23,12 @@ export type FetchFailure =
 /** `cause` is a code of the system or of the TLS library at most: their errors hold what the other side sent. */
 export class FetchError extends Error {
   readonly failure: FetchFailure
-  constructor(failure: FetchFailure, options?: { cause?: string | undefined }) {
+  /** Of a `status` that would not do: which it was. */
+  readonly status: number | undefined
+  constructor(failure: FetchFailure, options: { cause?: string | undefined; status?: number } = {}) {
     super(`fetch failed: ${failure}`, options)
     this.failure = failure
+    this.status = options.status
   }
 }
 
@@ -91,7 +94,7 @@ export function createFetcher({
       }
       if (statusCode !== 200 && !(statusCode === 304 && options.etag !== undefined)) {
         response.destroy()
-        throw new FetchError('status')
+        throw new FetchError('status', { status: statusCode })
       }
       const body = await read(response, options.maxBytes, deadline)
       return {

@@ -103,7 +103,7 @@ export function remoteKeys(
     const now = tools.clock()
     const freshUntil = now + Math.min(most, Math.max(MIN_FRESH, maxAge ?? refresh))
     if (status === 304) {
-      if (known === undefined) throw new FetchError('status')
+      if (known === undefined) throw new FetchError('status', { status })
       known = { ...known, fetchedAt: now, freshUntil }
       return
     }
@@ -185,7 +185,8 @@ const refreshAt = ({ fetchedAt, freshUntil }: Known): number => fetchedAt + (fre
 
 /** In words of ours: what was expected of a document is a rule, never something that it held. */
 function reasonOf(error: unknown): string {
-  if (error instanceof FetchError) return error.failure
+  if (error instanceof FetchError)
+    return error.status === undefined ? error.failure : `${error.failure} ${error.status}`
   return error instanceof DragomanError ? `expected ${error.detail['expected']}` : 'failed'
 }
 

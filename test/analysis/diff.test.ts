@@ -1,11 +1,14 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { diff } from '../../src/analysis/diff/diff.ts'
 import { analysisTools } from '../../src/analysis/reading.ts'
+import { builtin } from '../../src/catalog.ts'
 import { DragomanError } from '../../src/core/errors.ts'
+import { expandProfile } from '../../src/profiles/expand.ts'
 
 let folder: string
 beforeAll(() => {
@@ -13,6 +16,9 @@ beforeAll(() => {
   for (const side of ['old', 'new']) mkdirSync(join(folder, side))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
+
+const profiles = join(import.meta.dirname, '../../profiles')
+const shipped = readdirSync(profiles).filter((name) => /^[^.]+\.yaml$/.test(name))
 
 type Edit = readonly [from: string, to: string]
 
@@ -89,11 +95,11 @@ const PAIRS: readonly (readonly [story: string, edits: readonly Edit[], there: s
     [['max_age: 600', 'max_age: 600\n    authentication: { acr_values: [phr, pwd], max_age: 900 }']],
     [
       'lost the user of a subject token may no longer have authenticated by any means but phr and pwd under profile p (new/p.yaml:8)',
-      'lost the user of a subject token may now have authenticated 900 s ago, was without limit under profile p (new/p.yaml:8)',
+      'lost the time since the user of a subject token authenticated may now be 900 s, was without limit under profile p (new/p.yaml:8)',
     ],
     [
       'gained the user of a subject token may now have authenticated by any means, not only phr and pwd under profile p (new/p.yaml:5)',
-      'gained the user of a subject token may now have authenticated without limit ago, was 900 under profile p (new/p.yaml:5)',
+      'gained the time since the user of a subject token authenticated may now be without limit, was 900 under profile p (new/p.yaml:5)',
     ],
   ],
   [
@@ -117,12 +123,12 @@ const PAIRS: readonly (readonly [story: string, edits: readonly Edit[], there: s
     [
       'gained issuer https://z.example is now trusted as issuer of the subject token under profile p (new/p.yaml:6)',
       'gained a subject token may now be for anybody, not only this gateway and its token endpoint under profile p (new/p.yaml:7)',
-      'gained a subject token may now be without limit old, was 600 under profile p (new/p.yaml:5)',
+      'gained the age of a subject token may now be without limit, was 600 under profile p (new/p.yaml:5)',
     ],
     [
       'lost issuer https://z.example is no longer trusted as issuer of the subject token under profile p (old/p.yaml:6)',
       'lost a subject token may no longer be for anybody but this gateway and its token endpoint under profile p (new/p.yaml:5)',
-      'lost a subject token may now be 600 s old, was without limit under profile p (new/p.yaml:7)',
+      'lost the age of a subject token may now be 600 s, was without limit under profile p (new/p.yaml:7)',
     ],
   ],
   [
@@ -130,6 +136,34 @@ const PAIRS: readonly (readonly [story: string, edits: readonly Edit[], there: s
     [['      conditions: [subject.level >= 2]\n', '']],
     ['gained the condition `subject.level >= 2` need no longer hold under profile p (old/p.yaml:13)'],
     ['lost the condition `subject.level >= 2` must now hold under profile p (new/p.yaml:13)'],
+  ],
+  [
+    'a condition that can be met in another way too',
+    [['[subject.level >= 2]', '["subject.vip || subject.level >= 2"]']],
+    [
+      'gained it is now enough that `subject.vip || subject.level >= 2`, was `subject.level >= 2` under profile p (new/p.yaml:13)',
+    ],
+    [
+      'lost the condition `subject.level >= 2` must now hold, was `subject.vip || subject.level >= 2` under profile p (new/p.yaml:13)',
+    ],
+  ],
+  [
+    'a condition with another beside it',
+    [['[subject.level >= 2]', '["(subject.vip)  && subject.level>=2"]']],
+    ['lost the condition `subject.vip` must now hold under profile p (new/p.yaml:13)'],
+    ['gained the condition `subject.vip` need no longer hold under profile p (old/p.yaml:13)'],
+  ],
+  [
+    'a condition that is turned round',
+    [['subject.level >= 2', 'subject.level < 2']],
+    [
+      'lost the condition `subject.level < 2` must now hold under profile p (new/p.yaml:13)',
+      'gained the condition `subject.level >= 2` need no longer hold under profile p (old/p.yaml:13)',
+    ],
+    [
+      'lost the condition `subject.level >= 2` must now hold under profile p (new/p.yaml:13)',
+      'gained the condition `subject.level < 2` need no longer hold under profile p (old/p.yaml:13)',
+    ],
   ],
   [
     'no key',
@@ -196,6 +230,17 @@ describe('of two profiles it is said who can get what by the second', () => {
     ['the name of the profile', [['name: p', 'name: another']]],
   ])('%s changes nothing', async (_, edits) => {
     expect(await compared([], edits)).toEqual([])
+  })
+
+  it.each(shipped)('%s with every default written out changes nothing', async (name) => {
+    cpSync(profiles, join(folder, 'profiles'), { recursive: true })
+    const catalog = builtin()
+    const types = (format: string) => catalog.codecs.find((codec) => codec.format === format)?.tokenTypes
+    const text = readFileSync(join(profiles, name), 'utf8')
+    const expanded = expandProfile(text, catalog, { types, audience: undefined, clockSkew: undefined })
+    expect(expanded).toContain('kid: true # default')
+    writeFileSync(join(folder, 'profiles/expanded.yaml'), expanded)
+    expect(await sentences(join(profiles, name), join(folder, 'profiles/expanded.yaml'))).toEqual([])
   })
 
   it('a profile in two files with half of it each changes nothing', async () => {
@@ -321,6 +366,42 @@ describe('of two configurations', () => {
     ])
   })
 
+  it('of several tenants each sentence has whose it is, since the same can come at one and go at another', async () => {
+    const tenants = (first: string, second: string) => `listeners: [{ port: 8080 }]
+tenants:
+${[
+  ['a', first],
+  ['b', second],
+]
+  .map(
+    ([name = '', skew = '']) => `  - name: ${name}
+    issuer: https://gw.example/${name}
+    keys: [{ name: signing, algorithm: ES256, generate: true }]
+    clients: [{ client_id: orders, token_endpoint_auth_method: client_secret_basic, client_secret_file: not-at-hand }]
+    issuers: [{ issuer: https://id.example, jwks_uri: https://id.example/jwks, subjects: [orders/*] }]
+    profiles: ${name}.yaml
+    clock_skew: ${skew}
+`,
+  )
+  .join('')}`
+    const asks = PROFILE.replace('conditions: [subject.level >= 2]', 'conditions: [subject.level >= 3]')
+    writeFileSync(join(folder, 'old/tenants.yaml'), tenants('30', '30'))
+    writeFileSync(join(folder, 'new/tenants.yaml'), tenants('30', '60'))
+    for (const [name, text] of Object.entries({ 'old/a': PROFILE, 'old/b': asks, 'new/a': asks, 'new/b': asks })) {
+      writeFileSync(join(folder, `${name}.yaml`), text)
+    }
+    const said = await sentences(join(folder, 'old/tenants.yaml'), join(folder, 'new/tenants.yaml'))
+    expect(said.length).toBeGreaterThan(2)
+    for (const one of said) expect(one).toMatch(/, at tenant [ab] \(/)
+    expect(said.join('\n')).toMatch(/gained clocks .* for a subject token, .*at tenant b/)
+    expect(said.join('\n')).toMatch(
+      /lost the condition `subject\.level >= 3` must now hold .*, at tenant a \(new\/a\.yaml:13\)/,
+    )
+    writeFileSync(join(folder, 'new/b.yaml'), PROFILE.replace('https://a.example', 'https://c.example'))
+    const moved = await sentences(join(folder, 'old/tenants.yaml'), join(folder, 'new/tenants.yaml'))
+    expect(moved.join('\n')).toMatch(/gained client orders can now get .*, at tenant b \(new\/b\.yaml:3\)$/m)
+  })
+
   it('never shows a secret', async () => {
     const secret = 'client_secret: canary-canary'
     const said = await configured([['client_secret_file: not-at-hand', secret]])
@@ -376,8 +457,9 @@ describe('no change of what ships is overlooked', () => {
     writeFileSync(join(before, 'p.yaml'), stringify(document))
     let tried = 0
     for (const [path, changed] of mutations(document)) {
-      // No difference, or the default written out.
-      if (/^(?:name|description)\b|^audit\b.* gone$/.test(path)) continue
+      if (/^(?:name|description)\b/.test(path)) continue
+      // A default that was written out is gone, and nothing else is.
+      if (path.endsWith(' gone') && isDeepStrictEqual(completed(changed), completed(document))) continue
       writeFileSync(join(now, 'p.yaml'), stringify(changed))
       let changes: Awaited<ReturnType<typeof diff>>
       try {
@@ -393,6 +475,10 @@ describe('no change of what ships is overlooked', () => {
     expect(tried).toBeGreaterThan(5)
   })
 })
+
+/** With each default written out. */
+const completed = (document: unknown): unknown =>
+  parse(expandProfile(stringify(document), builtin(), { types: () => [], audience: undefined, clockSkew: undefined }))
 
 /** The document with one value changed, or taken out, each time. */
 function* mutations(value: unknown, path = ''): Generator<readonly [path: string, changed: unknown]> {

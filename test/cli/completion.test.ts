@@ -61,6 +61,8 @@ describe('in a real bash', () => {
   it('the word behind a command is one of its own, or else a file', async () => {
     expect(await offered('keys', '')).toEqual(['list', 'new'])
     expect(await offered('completion', 'z')).toEqual(['zsh'])
+    expect(await offered('profile', '')).toEqual(['expand', 'loss', 'size'])
+    expect(await offered('help', 'ex')).toEqual(['explain'])
     expect(await offered('keys', 'new', '')).toEqual([])
     expect(await offered('lint', '')).toEqual([])
   })
@@ -78,9 +80,15 @@ describe('for other shells', () => {
       expect(out).toContain(name)
       for (const [option] of options) {
         const [flag = ''] = option.split(' ')
-        if (flag.startsWith('--')) expect(out).toContain(shell === 'fish' ? `-l ${flag.slice(2)}` : `'${flag}[`)
+        if (flag.startsWith('--')) expect(out).toContain(shell === 'fish' ? `-l ${flag.slice(2)}` : `${flag}[`)
       }
     }
+  })
+
+  it('zsh: what may be repeated is offered again', async () => {
+    const { out } = await command(['completion', 'zsh'])
+    expect(out).toContain("'*--audience[")
+    expect(out).toContain("'--scope[")
   })
 
   it.skipIf(!installed('zsh'))('zsh takes the script', async () => {

@@ -46,6 +46,28 @@ describe('an exit code means the same with every command', () => {
     expect(out).toMatch(new RegExp(`^example: .*dragoman ${name}`, 'm'))
   })
 
+  it('validate takes profiles by themselves, and tells of each that is bad', async () => {
+    const good = 'profiles/jwt-to-cwt.yaml'
+    expect(await command(['validate', good, 'profiles/jwt-delegate.yaml'])).toMatchObject({
+      code: 0,
+      out: `${good}: jwt-to-cwt, by itself\nprofiles/jwt-delegate.yaml: jwt-delegate, by itself\n`,
+    })
+    writeFileSync(file('typo.yaml'), readFileSync(good, 'utf8').replace('stages:', 'stage:'))
+    writeFileSync(file('typo-too.yaml'), readFileSync(good, 'utf8').replace('keep:', 'keeep:'))
+    const bad = await command(['validate', file('typo.yaml'), file('typo-too.yaml'), good, '--json'])
+    expect(bad.code).toBe(1)
+    expect(bad.error).toMatch(/typo\.yaml:12:1: stage: unknown option; did you mean `stages`\?\n {2}stage:.*\n {2}\^/)
+    expect(bad.error).toMatch(/typo-too\.yaml:14:\d+: .*did you mean `keep`/)
+    expect(JSON.parse(bad.out)).toMatchObject({ profiles: [{ name: 'jwt-to-cwt' }] })
+    expect((await command(['validate', good, file('none.yaml')])).code).toBe(3)
+    expect((await command(['validate', good, '--config', configuration])).code).toBe(2)
+  })
+
+  it('help with the name of a command is the help of it', async () => {
+    expect(await command(['help', 'lint'])).toEqual(await command(['lint', '--help']))
+    expect(await command(['help', 'nothing-like-it'])).toMatchObject({ code: 2 })
+  })
+
   it.each(commands.map(({ name }) => name))('%s with an option that there is not: 2', async (name) => {
     const { code, error } = await command([name, '--no-such-option'])
     expect(code).toBe(2)

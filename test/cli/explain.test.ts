@@ -88,6 +88,24 @@ describe('dragoman explain', () => {
     expect(given.json().result).toBe('would_pass')
   })
 
+  it.each(['details', 'context'])('takes request_%s of a transaction', async (name) => {
+    const line = ['--client', 'demo', '--audience', CWT, '--json', ...AT]
+    expect((await explain([...line, `--${name}`, '{oops'])).json().refusal).toMatchObject({
+      code: 'ERR_REQUEST_CONTEXT',
+      expected: `request_${name} as the text of one JSON object`,
+    })
+  })
+
+  it('says for what a token was taken that has no form of its own', async () => {
+    const asked = ['--client', 'demo', '--audience', CWT, '--json', ...AT]
+    const taken = 'the token is neither a JWT nor PEM, and was taken for a CWT: --subject-token-type says what it is'
+    expect((await explain(asked, 'hello')).json().notes).toContain(taken)
+    expect((await explain(asked)).json().notes).not.toContain(taken)
+    expect((await explain([...asked, '--subject-token-type', tokenTypes.cwt], 'hello')).json().notes).not.toContain(
+      taken,
+    )
+  })
+
   it('takes a certificate as shown, and a key as proved', async () => {
     writeFileSync(file('shown'), 'mtls_client_certificate')
     const shown = ['--subject-token', file('shown'), '--subject-token-type', tokenTypes.mtls]
@@ -246,6 +264,116 @@ describe('dragoman explain --request-id', () => {
     expect(mended.json().result).toBe('would_pass')
     const other = await explain([...again, '--subject-token', '-', '--json'], await world.token('jwt'))
     expect(other.json().notes.join(' ')).toContain('another than that of the exchange')
+  })
+
+  describe('of a grant', () => {
+    const config = () => ['--config', file('grants.yaml')]
+    beforeAll(() => {
+      writeFileSync(
+        file('redeem.yaml'),
+        `name: redeem
+accept:
+  grant: jwt-bearer
+  clients: [demo]
+  subject: { format: jwt, issuers: [https://id.alpha.example] }
+  targets: { allow: [https://redeemed.example], default: [https://redeemed.example] }
+stages:
+  - format: { to: jwt }
+  - crypto: { key: signing }
+`,
+      )
+      writeFileSync(
+        file('grants.yaml'),
+        world.file('dragoman.yaml').replace(/^profiles: .*$/m, 'profiles: redeem.yaml'),
+      )
+    })
+
+    it('its token is told by the name of the grant, or by the record of it', async () => {
+      const line = [...config(), '--client', 'demo', '--json', ...AT]
+      expect((await explain(line)).json().refusal?.code).toBe('ERR_PROFILE_NONE')
+      const named = await explain([...line, '--grant', 'jwt-bearer'])
+      expect(named.json()).toMatchObject({ result: 'would_pass', profile: { name: 'redeem' } })
+      const record = { ...(await taken(CWT)), id: 'a-grant', grant: 'jwt-bearer', code: 'ERR_TOKEN_EXPIRED' }
+      const again = [...config(), '--request-id', 'a-grant', '--audit', auditOf(record), '--json']
+      const told = (await explain([...again, '--subject-token', '-'])).json()
+      expect(told).toMatchObject({ result: 'would_pass', profile: { name: 'redeem' } })
+      expect(told.notes.join()).not.toContain('another than that of the exchange')
+    })
+
+    it('a request for one has its token as the assertion, from a file too', async () => {
+      const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+      for (const more of [{ assertion: token }, { assertion_file: file('good.jwt') }]) {
+        writeFileSync(file('request'), JSON.stringify({ grant_type, ...more }))
+        const { json } = await explain(
+          [...config(), '--client', 'demo', '--request', file('request'), '--json', ...AT],
+          '',
+        )
+        expect(json().result).toBe('would_pass')
+      }
+    })
+
+    it('the client is told what this grant says of a token that is refused', async () => {
+      const late = ['--at', String(NOW + 90_000)]
+      const line = [...config(), '--client', 'demo', '--grant', 'jwt-bearer', '--json', ...late]
+      expect((await explain(line)).json().refusal).toMatchObject({ code: 'ERR_TOKEN_EXPIRED', error: 'invalid_grant' })
+      const exchange = ['--client', 'demo', '--audience', CWT, '--json', ...late]
+      expect((await explain(exchange)).json().refusal?.error).toBe('invalid_request')
+      const record = { ...(await taken('https://nowhere.example')), id: 'heard', error: 'invalid_grant' }
+      const heard = await explain([...config(), '--request-id', 'heard', '--audit', auditOf(record), '--json'])
+      expect(heard.json().refusal?.error).toBe('invalid_grant')
+    })
+
+    it('one that there is not is told with those that there are', async () => {
+      const { code, error } = await explain([...config(), '--client', 'demo', '--grant', 'password'])
+      expect(code).toBe(exit.usage)
+      expect(error).toContain('--grant is to be one of token-exchange, jwt-bearer')
+    })
+  })
+
+  describe('of a proxy', () => {
+    const edge = () => ['--config', file('edge.yaml')]
+    const asked = { name: 'edge', profile: 'jwt-to-cwt', client: 'demo', request_from: 'x-original', audience: [CWT] }
+    beforeAll(() => {
+      const lines = world.file('dragoman.yaml')
+      const more = { ...asked, subject_token_type: tokenTypes.jwt, scope: ['admin'] }
+      writeFileSync(file('edge.yaml'), `${lines}forward_auth: ${JSON.stringify([more])}\n`)
+    })
+
+    /** As an endpoint for proxies leaves it: the client was not known yet. */
+    const recordOf = (code: string): string =>
+      auditOf({
+        ...{ time: new Date(NOW * 1000).toISOString(), event: 'exchange', id: `proxy-${code}`, tenant: 'default' },
+        ...{ result: 'refused', code, endpoint: 'forward-auth/edge', duration_us: 1 },
+        trace: [{ step: 'read', outcome: 'refused', detail: { code, field: 'uri', expected: 'a path' } }],
+      } as AuditRecord)
+
+    it.each([
+      ['ERR_REQUEST_FORWARDED', 'access_denied', 403],
+      ['ERR_CLIENT_SECRET', 'temporarily_unavailable', 503],
+      ['ERR_TOKEN_EXPIRED', 'invalid_token', 401],
+    ])('what it heard of %s is told, not what the token endpoint says', async (code, error, status) => {
+      const { json } = await explain([...edge(), '--request-id', `proxy-${code}`, '--audit', recordOf(code), '--json'])
+      expect(json().refusal).toMatchObject({ code, error })
+      expect(json().notes.join()).toContain(`asked by a proxy, at forward-auth/edge: it hears ${status} of this`)
+    })
+
+    it('a part of the request that no proxy sets is not told as a header field', async () => {
+      const audit = recordOf('ERR_REQUEST_FORWARDED')
+      const { out } = await explain([...edge(), '--request-id', 'proxy-ERR_REQUEST_FORWARDED', '--audit', audit])
+      expect(out).not.toContain('have the proxy set uri')
+      expect(out).toContain('to pass    have the client ask with such a uri')
+    })
+
+    it('with the token, its endpoint says what is asked for, and as whom', async () => {
+      const audit = recordOf('ERR_REQUEST_FORWARDED')
+      const line = [...edge(), '--request-id', 'proxy-ERR_REQUEST_FORWARDED', '--audit', audit, '--json']
+      const { json } = await explain([...line, '--subject-token', '-'])
+      expect(json()).toMatchObject({ client: { id: 'demo' }, refusal: { code: 'ERR_PROFILE_SCOPE' } })
+      expect(json().refusal?.error).toBe('insufficient_scope')
+      expect(json().notes.join()).toContain('`request.forwarded` is missing here')
+      const other = await explain([...line, '--subject-token', '-', '--scope', 'orders.read'])
+      expect(other.json()).toMatchObject({ result: 'would_pass', output: { audience: [CWT] } })
+    })
   })
 
   it('passes over lines that are no records, and says when there is none', async () => {

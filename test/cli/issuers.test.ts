@@ -98,7 +98,7 @@ describe('dragoman issuers', () => {
 
   it.each<[string, Handler, RegExp]>([
     ['an answer that is no key set', (_, response) => response.end('<html>hunter2</html>'), /last error {3}not JSON/],
-    ['a server that refuses', (_, response) => response.writeHead(500).end('hunter2'), /last error {3}status/],
+    ['a server that refuses', (_, response) => response.writeHead(500).end('hunter2'), /last error {3}status 500$/m],
     ['a set without a key', (_, response) => response.end('{"keys":[]}'), /last error {3}expected at least one key/],
   ])('tells of %s why, without what it said', async (_, handler, why) => {
     const { code, out } = await command(['issuers', '--config', await configured(handler)])

@@ -171,6 +171,12 @@ describe('dragoman profile size', () => {
     expect(Math.abs((of('ES256')?.token ?? 0) - real) / real).toBeLessThan(0.15)
   })
 
+  it('without an algorithm refuses what no algorithm would make fit', async () => {
+    const any = 'profiles/jwt-to-cwt.yaml'
+    expect(await sizesOf(any, '--limit', '600')).toMatchObject({ code: exit.done })
+    expect(await sizesOf(any, '--limit', '100')).toMatchObject({ code: exit.refused })
+  })
+
   it('holds the algorithm of the profile against the limit of the carrier', async () => {
     const pq = join(folder, 'jwt-resign-pq.yaml')
     expect(await sizesOf(pq)).toMatchObject({ code: exit.done, algorithm: 'ML-DSA-65', limit: 8192 })

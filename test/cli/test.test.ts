@@ -5,6 +5,7 @@ import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exit } from '../../src/cli/io.ts'
 import { run } from '../../src/cli/run.ts'
+import { command } from '../support/command.ts'
 import { newPlace, type Place, STRICT, STRICT_TEST } from '../support/testing.ts'
 
 let place: Place
@@ -41,6 +42,19 @@ async function dragoman(...args: readonly string[]) {
 }
 
 const at = (name: string) => join(place.folder, name)
+
+describe('without the configuration that a test needs', () => {
+  it('each case is told with its line and what is missing, and the others are run', async () => {
+    const { code, out, error } = await command(['test', 'profiles/scenarios/downscoping/mixed'])
+    expect(error).toBe('')
+    expect(code).toBe(1)
+    expect(out).toMatch(/stock\.test\.yaml:13:14: cases\[0\]\.request: expected tokens that can be made/)
+    expect(out).toContain(
+      'a key of the gateway for cwt: setup.keys names one, and --config has those of a configuration',
+    )
+    expect(out).toMatch(/^4 profiles, /m)
+  })
+})
 
 describe('dragoman test', () => {
   it('ends with 0 when all passed, and says how much that was', async () => {

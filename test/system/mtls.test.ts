@@ -287,7 +287,9 @@ describe("the listener's own certificate", () => {
     writeFileSync(join(live.folder, 'tls.pem'), certificate)
     await expect(live.gateway.reload()).rejects.toMatchObject({
       code: 'ERR_PROFILE_OPTION',
-      detail: { path: 'listeners[1].tls', expected: 'a certificate and its private key, both in PEM' },
+      detail: {
+        problems: [expect.stringMatching(/yaml:\d+:\d+: listeners\[1\]\.tls: expected the private key of the cert/)],
+      },
     })
     expect(live.gateway.generation).toBe(generation)
     expect(await shown()).toBe(before)

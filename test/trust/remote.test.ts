@@ -268,15 +268,15 @@ describe('ETag and epoch', () => {
 
   it('a 304 to who knows nothing is no key set', async () => {
     const { clock, kids } = await remote(status(304))
-    await expect(kids('a')).rejects.toThrow(unavailable(1, 'status'))
+    await expect(kids('a')).rejects.toThrow(unavailable(1, 'status 304'))
     clock.now += 1
-    await expect(kids('a')).rejects.toThrow(unavailable(2, 'status'))
+    await expect(kids('a')).rejects.toThrow(unavailable(2, 'status 304'))
   })
 
   it('a 304 from a fetch of somebody else’s making is none either', async () => {
     const fetch: Fetch = async () => ({ status: 304, body: Buffer.alloc(0), etag: undefined, maxAge: undefined })
     const { kids } = issuerAt({ jwks_uri: 'https://issuer.example/keys' }, { fetch })
-    await expect(kids('a')).rejects.toThrow(unavailable(1, 'status'))
+    await expect(kids('a')).rejects.toThrow(unavailable(1, 'status 304'))
   })
 
   it('a fetch that fails in a way of its own is a failure like any other, and says nothing', async () => {
@@ -327,7 +327,7 @@ describe('T-15 an outage', () => {
       expect(fetched).toHaveLength(2 + seconds)
     }
     await server.arrived(3)
-    await settled(() => state()?.lastError === 'status')
+    await settled(() => state()?.lastError === 'status 503')
   })
 
   it('doubles the cooldown up to a minute, and starts from a second again after a success', async () => {
@@ -358,7 +358,7 @@ describe('T-15 an outage', () => {
     const all = Array.from({ length: 50 }, () => kids('a').catch((error: unknown) => error))
     await server.arrived(1)
     release()
-    for (const error of await Promise.all(all)) expect(error).toEqual(unavailable(1, 'status'))
+    for (const error of await Promise.all(all)) expect(error).toEqual(unavailable(1, 'status 500'))
     expect(server.requests).toHaveLength(1)
   })
 
@@ -462,8 +462,8 @@ describe('an unknown kid', () => {
     await kids('a')
     server.answer(status(503))
     clock.now += 1
-    await expect(kids('b')).rejects.toThrow(unavailable(1, 'status'))
-    await expect(kids('b')).rejects.toThrow(unavailable(1, 'status'))
+    await expect(kids('b')).rejects.toThrow(unavailable(1, 'status 503'))
+    await expect(kids('b')).rejects.toThrow(unavailable(1, 'status 503'))
     expect(await kids('a')).toEqual(['a'])
     expect(server.requests).toHaveLength(2)
     server.answer(json(setOf(['b', B])))

@@ -16,7 +16,11 @@ import { profileFacts } from './profile-facts.ts'
 export async function diff(before: string, now: string, tools = analysisTools()): Promise<readonly Change[]> {
   const [old, later] = [await readForAnalysis(before, tools), await readForAnalysis(now, tools)]
   assertComparable(old.tenants, later.tenants)
-  const changes = tenantPairs(old, later).flatMap(([was, is]) => tenantChanges(was, is, old.source, later.source))
+  const several = old.tenants.length > 1 || later.tenants.length > 1
+  const changes = tenantPairs(old, later).flatMap(([was, is]) => {
+    const told = tenantChanges(was, is, old.source, later.source)
+    return several ? told.map((change) => ofTenant(change, (is ?? was)?.name ?? '')) : told
+  })
   return [...changes, ...processChanges(old, later)]
 }
 
@@ -32,6 +36,13 @@ function tenantPairs(old: Reading, later: Reading): readonly (readonly [Side, Si
     old.tenants.find((tenant) => tenant.name === name),
     later.tenants.find((tenant) => tenant.name === name),
   ])
+}
+
+/** The sentence with whose it is: the same can come at one tenant and go at another. Its place stays its end. */
+function ofTenant(change: Change, tenant: string): Change {
+  const place = ` (${change.file}:${change.line})`
+  const says = change.says.endsWith(place) ? change.says.slice(0, -place.length) : change.says
+  return { ...change, says: `${says}, at tenant ${tenant}${says === change.says ? '' : place}` }
 }
 
 function tenantChanges(was: Side, is: Side, before: Source | undefined, now: Source | undefined): readonly Change[] {

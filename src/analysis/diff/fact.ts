@@ -5,8 +5,8 @@ import type { Source } from '../../profiles/source.ts'
  * One thing that is so, under a key that is the same in both readings.
  *
  * `gives`: with it somebody can have more. `takes`: with it less. `is`: who has more by another value cannot be told.
- * `writes`: nobody has more by it. `most`: a number of which more is more; absent, there is no limit. `choice`: a list of
- * which more is more; absent, everything.
+ * `writes`: nobody has more by it. `demand`: with it less, and with fewer ways to meet it less again. `most`: a number of
+ * which more is more; absent, there is no limit. `choice`: a list of which more is more; absent, everything.
  */
 export type Fact = {
   readonly key: string
@@ -15,6 +15,15 @@ export type Fact = {
   readonly owner?: string
 } & (
   | { readonly kind: 'gives' | 'takes'; readonly has: string; readonly gone: string }
+  | {
+      readonly kind: 'demand'
+      /** Only demands of one group can take each other's place. */
+      readonly group: string
+      /** One is enough. */
+      readonly ways: readonly string[]
+      readonly text: string
+      readonly when: string
+    }
   | {
       readonly kind: 'is' | 'writes'
       readonly what: string
@@ -66,13 +75,43 @@ export function compareFacts(before: Facts, now: Facts, where: string): readonly
   const later = new Map(now.facts.map((fact) => [fact.key, fact]))
   const [owners, ownersNow] = [before, now].map(({ facts }) => new Set(facts.map(({ owner }) => owner)))
   const inBoth = ({ owner }: Fact) => owner === undefined || (owners?.has(owner) && ownersNow?.has(owner))
-  const changes: Change[] = []
-  for (const fact of now.facts.filter(inBoth)) changes.push(...changed(old.get(fact.key), fact, before, now, where))
+  const replaced = replacedDemands(before, now)
+  const settled = new Set<Fact>(replaced.flat())
+  const changes: Change[] = replaced.map(([was, is]) => demandChange(was, is, now.source, where))
+  for (const fact of now.facts.filter(inBoth)) {
+    if (!settled.has(fact)) changes.push(...changed(old.get(fact.key), fact, before, now, where))
+  }
   for (const fact of before.facts.filter(inBoth)) {
-    if (!later.has(fact.key)) changes.push(...changed(fact, undefined, before, now, where))
+    if (!later.has(fact.key) && !settled.has(fact)) changes.push(...changed(fact, undefined, before, now, where))
   }
   return changes
 }
+
+type Demand = Extract<Fact, { kind: 'demand' }>
+
+/** Demands that came in the place of one that went, and have all of its ways to be met and more, or only some of them. */
+function replacedDemands(before: Facts, now: Facts): readonly (readonly [was: Demand, is: Demand])[] {
+  const without = ({ facts }: Facts, other: Facts) =>
+    facts.filter((fact) => fact.kind === 'demand').filter(({ key }) => !other.facts.some((one) => one.key === key))
+  const went = without(before, now)
+  const within = (few: readonly string[], many: readonly string[]) => few.every((way) => many.includes(way))
+  return without(now, before).flatMap((is) => {
+    const at = went.findIndex(
+      (was) => was.group === is.group && (within(was.ways, is.ways) || within(is.ways, was.ways)),
+    )
+    return at === -1 ? [] : went.splice(at, 1).map((was) => [was, is] as const)
+  })
+}
+
+const demandChange = (was: Demand, is: Demand, source: Source, where: string): Change =>
+  was.ways.length < is.ways.length
+    ? changeAt(source, is.path, 'gained', `it is now enough that \`${is.text}\`${is.when}, was \`${was.text}\`${where}`)
+    : changeAt(
+        source,
+        is.path,
+        'lost',
+        `the condition \`${is.text}\` must now hold${is.when}, was \`${was.text}\`${where}`,
+      )
 
 /** A sentence with its place. */
 export function changeAt(source: Source, path: Path, direction: Direction, says: string): Change {
@@ -98,6 +137,13 @@ function changed(
       const more = (now !== undefined) === (fact.kind === 'gives')
       return [tell(more ? 'gained' : 'lost', now === undefined ? fact.gone : fact.has)]
     }
+    case 'demand':
+      if (old !== undefined && now !== undefined) return []
+      return [
+        now === undefined
+          ? tell('gained', `the condition \`${fact.text}\` need no longer hold${fact.when}`)
+          : tell('lost', `the condition \`${fact.text}\` must now hold${fact.when}`),
+      ]
     case 'is':
     case 'writes': {
       const [was, is] = [sameKind(old, fact), sameKind(now, fact)]

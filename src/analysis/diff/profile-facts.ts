@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { codecs } from '../../codecs/index.ts'
 import { dangers } from '../../core/profile.ts'
+import { demandsOf } from '../../expressions/facts.ts'
 import type { Path } from '../../profiles/problem.ts'
 import { membersOf, type ReadProfile } from '../reading.ts'
 import { placesOf, type Taken, takenBy } from '../roles.ts'
 import { longestLife } from '../rules/life.ts'
 import type { Fact } from './fact.ts'
+import { type DefaultsSchema, withoutDefaults } from './plain.ts'
 
 /**
  * What a profile says, but who may ask for which target. Every option is in some fact: what has no words of its own is in
@@ -92,7 +95,7 @@ function acceptanceFacts({ role, accepts, options, path }: Taken, issuer: string
     ),
     {
       ...{ key: `${role} age`, path: [...path, 'max_age'], kind: 'most', value: accepts.maxAge, unit: ' s' },
-      says: (now, before) => `${article} ${token} may now be ${now} old, was ${before}`,
+      says: (now, before) => `the age of ${article} ${token} may now be ${now}, was ${before}`,
     },
     {
       ...{ key: `${role} acr`, path: [...path, 'authentication', 'acr_values'], kind: 'choice' },
@@ -104,7 +107,8 @@ function acceptanceFacts({ role, accepts, options, path }: Taken, issuer: string
     {
       ...{ key: `${role} auth_time`, path: [...path, 'authentication', 'max_age'], kind: 'most', unit: ' s' },
       value: accepts.authentication?.maxAge,
-      says: (now, before) => `the user of ${article} ${token} may now have authenticated ${now} ago, was ${before}`,
+      says: (now, before) =>
+        `the time since the user of ${article} ${token} authenticated may now be ${now}, was ${before}`,
     },
     {
       ...{ key: `${role} skew`, path: [...path, 'clock_skew'], kind: 'most', value: accepts.clockSkew, unit: ' s' },
@@ -156,7 +160,8 @@ function lifePath({ entries }: ReadProfile): Path {
 function stageFacts(one: ReadProfile): readonly Fact[] {
   const facts: Fact[] = []
   const seen = new Map<string, number>()
-  for (const { stage, options, when, path } of one.entries) {
+  for (const { stage, options: written, when, path } of one.entries) {
+    const options = withoutDefaults(written, schemaOf(stage, one))
     const gate: Gate = {
       key: when === undefined ? '' : `when ${words(when)}: `,
       says: when === undefined ? '' : ` when ${words(when)}`,
@@ -185,6 +190,15 @@ function stageFacts(one: ReadProfile): readonly Fact[] {
   if (!facts.some(({ key }) => key === 'scope')) facts.push(...scopeFacts({}, ['stages'], { key: '', says: '' }))
   return facts
 }
+
+/** Of `encoding` the options are those of the format. */
+const schemaOf = (
+  { name, schema }: ReadProfile['entries'][number]['stage'],
+  { profile }: ReadProfile,
+): DefaultsSchema =>
+  name === 'encoding'
+    ? { properties: codecs().find(({ format }) => format === profile.rendering.format)?.encodings ?? {} }
+    : schema
 
 const conditionalDangers = (options: unknown, path: Path, gate: Gate): readonly Fact[] =>
   placesOf(options, (name, value) => value === true && name.startsWith('danger_')).map((place): Fact => {
@@ -284,14 +298,7 @@ function contextFacts(options: Members, path: Path, gate: Gate): Described {
           gone: `a subject token need no longer have claim ${claim}${gate.says}`,
         }
       }),
-      ...each<unknown>(conditions, (item, at) => {
-        const text = words(typeof item === 'string' ? item : String(membersOf(item)['expression']))
-        return {
-          ...{ key: `${gate.key}condition ${text}`, path: [...path, 'conditions', at], kind: 'takes' },
-          has: `the condition \`${text}\` must now hold${gate.says}`,
-          gone: `the condition \`${text}\` need no longer hold${gate.says}`,
-        }
-      }),
+      ...conditionFacts(conditions, path, gate),
       ...(keep === undefined
         ? []
         : [
@@ -317,6 +324,20 @@ function contextFacts(options: Members, path: Path, gate: Gate): Described {
   }
 }
 
+/** Each part that must hold by itself: two in one expression are no other than two expressions. */
+const conditionFacts = (conditions: unknown, path: Path, gate: Gate): readonly Fact[] =>
+  (Array.isArray(conditions) ? (conditions as readonly unknown[]) : []).flatMap((item, at) => {
+    const source = typeof item === 'string' ? item : String(membersOf(item)['expression'])
+    const demands = demandsOf(source)
+    return demands.map((ways): Fact => {
+      const asked = ways.join(' || ')
+      return {
+        ...{ key: `${gate.key}condition ${asked}`, path: [...path, 'conditions', at], kind: 'demand' },
+        ...{ group: gate.key, ways, text: demands.length === 1 ? words(source) : asked, when: gate.says },
+      }
+    })
+  })
+
 function validityFacts(options: Members, path: Path, gate: Gate): Described {
   const { lifetime, audience, max_audiences: most, scope, ...rest } = options
   const { allow, default: fallback, map: table, strict } = membersOf(scope)
@@ -337,7 +358,7 @@ function validityFacts(options: Members, path: Path, gate: Gate): Described {
   if (scope !== undefined) facts.push(...scopeFacts({ allow, fallback, table, strict }, [...path, 'scope'], gate))
   const conditional = gate.key !== '' && lifetime !== undefined ? { lifetime } : {}
   const { danger_outlive_subject: _, danger_start_earlier: __, ...more } = rest
-  return { facts, rest: { ...withoutDefaults(more, { not_before: 'keep' }), ...conditional } }
+  return { facts, rest: { ...without(more, { not_before: 'keep' }), ...conditional } }
 }
 
 function scopeFacts(
@@ -389,7 +410,7 @@ function scopeFacts(
 function embeddingFacts(options: Members, path: Path, gate: Gate): Described {
   const { unwrap, act, token, danger_drop_act: _ } = options
   const from = membersOf(act)['from']
-  const { danger_embed_bearer: __, ...plain } = withoutDefaults(membersOf(token), { place: 'claim' })
+  const { danger_embed_bearer: __, ...plain } = without(membersOf(token), { place: 'claim' })
   return {
     facts: [
       ...(from === undefined || from === 'keep' ? [] : [actFact(String(from), [...path, 'act'], gate)]),
@@ -479,7 +500,7 @@ const words = (expression: string): string =>
     .join('')
     .trim()
 
-const withoutDefaults = (options: Members, defaults: Members): Members =>
+const without = (options: Members, defaults: Members): Members =>
   Object.fromEntries(Object.entries(options).filter(([name, value]) => defaults[name] !== value))
 
 /** JSON with members in the order of their names. */

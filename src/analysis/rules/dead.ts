@@ -1,7 +1,7 @@
 import { codecs } from '../../codecs/index.ts'
 import { map } from '../../core/value.ts'
 import { compileExpression } from '../../expressions/cel.ts'
-import { expressionFacts } from '../../expressions/facts.ts'
+import { demandsOf, expressionFacts } from '../../expressions/facts.ts'
 import { type Asked, contradiction } from '../conditions.ts'
 import type { Hit, LintRule } from '../finding.ts'
 import { membersOf, type Reading, type ReadProfile, type ReadTenant } from '../reading.ts'
@@ -32,13 +32,11 @@ export const deadRules: readonly LintRule[] = [
   {
     id: 'LINT-505',
     name: 'always-true',
-    finds: 'An expression is true whatever comes.',
+    finds: 'An expression, or a part that must hold, is true whatever comes.',
     why: 'It reads like a check and is none.',
     cure: 'Write what is meant, or take it out.',
     look: (reading) =>
-      expressionHits(reading, ({ text, as }) =>
-        as !== 'value' && expressionFacts(text).constant && constantOf(text) === true ? 'is always true' : undefined,
-      ),
+      expressionHits(reading, ({ text, as }) => (as !== 'value' && holdsAnyway(text) ? 'is always true' : undefined)),
   },
   {
     id: 'LINT-506',
@@ -121,6 +119,14 @@ export const deadRules: readonly LintRule[] = [
       ),
   },
 ]
+
+/** A part that always holds asks for nothing, and one way that is always open makes all of the others idle. */
+function holdsAnyway(text: string): boolean {
+  const { constant, never } = expressionFacts(text)
+  return constant ? isTrue(text) : !never && demandsOf(text).some((ways) => ways.some(isTrue))
+}
+
+const isTrue = (text: string): boolean => expressionFacts(text).constant && constantOf(text) === true
 
 const expressionHits = (reading: Reading, fault: (written: Written) => string | undefined): readonly Hit[] =>
   profilesIn(reading).flatMap((one) =>

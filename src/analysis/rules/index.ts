@@ -7,11 +7,13 @@ import { leavingRules } from './leaving.ts'
 import { lifeRules } from './life.ts'
 import { patternRules } from './patterns.ts'
 import { trustRules } from './trust.ts'
+import { wideningRules } from './widening.ts'
 
 /** Every rule that looks at what was read, in the order of its number. */
 export const lintRules: readonly LintRule[] = [
   ...trustRules,
   ...dangerRules,
+  ...wideningRules,
   ...lifeRules,
   ...constraintRules,
   ...patternRules,

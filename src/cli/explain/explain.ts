@@ -5,7 +5,8 @@ import { createGateway, type Gateway } from '../../compose.ts'
 import type { Tenant } from '../../config/tenant.ts'
 import type { AuditRecord } from '../../core/audit.ts'
 import { DragomanError, type ErrorCode, errors } from '../../core/errors.ts'
-import type { TokenRequest } from '../../core/exchange.ts'
+import type { Services, TokenRequest } from '../../core/exchange.ts'
+import type { Grant } from '../../core/grant.ts'
 import { explainCode } from '../../explain/code.ts'
 import { explainRecord } from '../../explain/record.ts'
 import { explainRequest, explainUnread } from '../../explain/request.ts'
@@ -17,8 +18,9 @@ import { hint } from '../../profiles/nearest.ts'
 import { provedKey, secondsOf } from '../given.ts'
 import { type Command, EXTENSION, exit, type Io, UsageError } from '../io.ts'
 import { showLedger } from '../show.ts'
-import { formOf } from './asked.ts'
+import { formOf, notesOnType } from './asked.ts'
 import { recordIn } from './audit-line.ts'
+import { asProxy, toldToProxy } from './proxied.ts'
 
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
@@ -32,6 +34,9 @@ const OPTIONS = {
   audience: { type: 'string', multiple: true },
   resource: { type: 'string', multiple: true },
   scope: { type: 'string' },
+  grant: { type: 'string' },
+  details: { type: 'string' },
+  context: { type: 'string' },
   csr: { type: 'string' },
   dpop: { type: 'string' },
   certificate: { type: 'string' },
@@ -61,6 +66,9 @@ export const explainCommand: Command = {
     ['--audience VALUE', 'a target; may be repeated'],
     ['--resource URI', 'a target as a URI; may be repeated'],
     ['--scope SCOPE', 'the scope asked for'],
+    ['--grant NAME', 'the grant asked by: token-exchange or jwt-bearer (default: that of the record, or of --request)'],
+    ['--details JSON', '`request_details`, of a transaction'],
+    ['--context JSON', '`request_context`, of a transaction'],
     ['--csr FILE', 'a certification request (PEM)'],
     ['--dpop FILE', 'a DPoP proof, as it was sent'],
     ['--certificate FILE', 'certificates (PEM) as shown in the TLS handshake'],
@@ -85,7 +93,7 @@ export const explainCommand: Command = {
     })
     try {
       const tenant = tenantOf(gateway, values.tenant ?? record?.tenant)
-      const explanation = await explanationOf(values, record, tenant, io)
+      const explanation = toldToProxy(await explanationOf(values, record, tenant, io), record)
       io.out(values.json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation, ledgerOf(explanation)))
       return values.code === undefined ? exitCode(explanation) : exit.done
     } finally {
@@ -135,14 +143,23 @@ const hasTokens = (values: Values): boolean => values.request !== undefined || v
 async function explained(
   values: Values,
   record: AuditRecord | undefined,
-  { services, limits, places }: Tenant,
+  { services, limits, places, forwardAuth }: Tenant,
   io: Io,
 ): Promise<Explanation> {
-  const form = await formOf(values, io)
+  const { form, notes, ...proxy } = asProxy(
+    await formOf(values, io, grantOf(values, record, services.grants)),
+    record,
+    forwardAuth,
+    services.profiles,
+  )
   const key = values.key === undefined ? [] : [provedKey(values.key)]
   const held = { ...services, proofMethods: [...key, ...services.proofMethods] }
-  const client = values.client ?? clientOf(record)
-  const options = { configuration: places, client, notes: notesOn(record, form) }
+  const client = values.client ?? clientOf(record) ?? proxy.client
+  const options = {
+    configuration: places,
+    client,
+    notes: [...notesOnType(values, form), ...notesOn(record, form), ...notes],
+  }
   let request: TokenRequest
   try {
     request = rehearsedRequest(parseForm(Buffer.from(form.toString()), limits), 'explain', services.grants)
@@ -164,10 +181,22 @@ function codeNamed(text: string): ErrorCode {
 const clientOf = (record: AuditRecord | undefined): string | undefined =>
   record?.client_method === 'subject_token' ? undefined : record?.client
 
+/** The grant that is named, or that the record has; `undefined`: as the request says. @throws {@link UsageError} */
+function grantOf(
+  { grant: asked }: Values,
+  record: AuditRecord | undefined,
+  grants: Services['grants'],
+): Grant | undefined {
+  const name = asked ?? record?.grant
+  const found = grants.find((grant) => grant.name === name)
+  if (asked === undefined || found !== undefined) return found
+  throw new UsageError(`--grant is to be one of ${grants.map((grant) => grant.name).join(', ')}`)
+}
+
 function notesOn(record: AuditRecord | undefined, form: URLSearchParams): readonly string[] {
   if (record === undefined) return []
   const digest = createHash('sha256')
-    .update(form.get('subject_token') ?? '')
+    .update(form.get('subject_token') ?? form.get('assertion') ?? '')
     .digest('hex')
   const came = record.code ?? record.result
   return [

@@ -16,6 +16,7 @@ export const profileCommand: Command = {
   summary: 'expand: with all defaults written out; loss: what it can lose; size: how large its tokens are',
   usage: 'expand FILE [--config FILE] | loss FILE [--json] | size FILE [--carrier NAME] [--limit BYTES] [--json]',
   example: 'dragoman profile size profiles/jwt-resign-pq.yaml --carrier header',
+  words: VERBS,
   options: [
     ['FILE', 'the profile; issuers, clients and keys that it names are taken to be there'],
     ['--config FILE', 'expand: whose audience and clock skew are written out too; size: whose key it is'],

@@ -71,7 +71,8 @@ export async function showSize(
     const answer = { profile: profile.name, algorithm: own?.algorithm, carrier: values.carrier, limit, sizes }
     io.out(`${JSON.stringify(answer)}\n`)
   } else io.out(text(profile.name, own, sizes, { carrier: values.carrier, limit }))
-  return own?.fits === false ? exit.refused : exit.done
+  // Without an algorithm it is enough that one could be found.
+  return (own === undefined ? sizes.some(({ fits }) => fits) : own.fits) ? exit.done : exit.refused
 }
 
 /** The algorithm of a key, as a configuration has it. */

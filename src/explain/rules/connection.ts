@@ -79,14 +79,18 @@ export const connectionRules: Rules = {
     const field = shown(detail['field'] ?? 'the header field')
     const place = configuration?.list('forward_auth')
     const twice = detail['expected'] === 'it once'
+    // A header field that the proxy sets; the others are parts of what the client asked for.
+    const header = field.includes('-')
     return {
       place,
       expected: twice ? `${field} once` : `${field}: ${shown(detail['expected'] ?? 'as the proxy has it')}`,
-      found: twice ? 'it twice: the proxy adds to what a client sent' : 'none, or something else',
+      found: twice ? 'it twice: the proxy adds to what a client sent' : header ? 'none, or something else' : 'another',
       remedies: [
         twice
           ? `have the proxy replace ${field}, not append to it: then no client can say it`
-          : `have the proxy set ${field}, as the page on your proxy in docs/howto/forward-auth.md shows`,
+          : header
+            ? `have the proxy set ${field}, as the page on your proxy in docs/howto/forward-auth.md shows`
+            : `have the client ask with such a ${field}: it is handed on as it came, and can be read in two ways`,
         `or let the endpoint read the fields that your proxy sets: request_from${atPlace(place)}`,
       ],
     }

@@ -129,6 +129,7 @@ export const profileRules: Rules = {
     }
   },
   ERR_PROFILE_SCOPE: (found) => {
+    if (found.step === 'transaction') return transactionScope(found)
     const { detail, stage, request, token } = found
     const grantable = texts(detail['expected'])
     const path = `${stage ?? 'stages'}.scope`
@@ -434,3 +435,36 @@ function loss(found: Found): Words {
 
 const formatPath = (profile: Profile | undefined): string =>
   profile?.steps.find(({ stage }) => stage === 'format')?.path ?? 'stages'
+
+/** Of a transaction all of the scope is in one row of the table, and of a replacement in the token that it replaces. */
+function transactionScope(found: Found): Words {
+  const { detail, request } = found
+  const expected: readonly unknown[] = Array.isArray(detail['expected']) ? detail['expected'] : []
+  const rows = expected.filter(Array.isArray).map(texts)
+  const asked = request?.scope ?? []
+  const saw = asked.length > 0 ? { found: asked.map(shown).join(' ') } : {}
+  const held = texts(detail['expected'])
+  if (held.length > 0) {
+    return {
+      expected: `scope: some of ${allOf(held)}, which the token has that is to be replaced`,
+      ...saw,
+      remedies: [
+        `ask for scope=${held.slice(0, SHOWN).join(' ')}, or less of it`,
+        'or start another transaction, with a token that is no transaction token',
+      ],
+    }
+  }
+  const [first] = rows
+  return {
+    path: 'transactions',
+    expected:
+      first === undefined
+        ? 'a transaction for this client and this type of token: there is none'
+        : `scope of one transaction: ${rows.map((row) => row.join(' ')).join(', or ')}`,
+    ...saw,
+    remedies: [
+      ...(first === undefined ? [] : [`ask for scope=${first.slice(0, SHOWN).join(' ')}, or some of it`]),
+      `${first === undefined ? '' : 'or '}add ${asked.length > 0 ? allOf(asked) : 'it'} to scope of the transaction that is meant${at(found, 'transactions')}`,
+    ],
+  }
+}

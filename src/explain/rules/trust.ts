@@ -45,7 +45,7 @@ export const trustRules: Rules = {
       found: `no answer that would do (${shown(detail['reason'] ?? 'not fetched yet')})`,
       remedies: [
         'try again: the token may well be good',
-        `${FETCH[String(detail['reason'])] ?? 'see that its keys can be fetched from here'}${atPlace(place)}`,
+        `${FETCH[String(detail['reason']).replace(/^status \d+$/, 'status')] ?? 'see that its keys can be fetched from here'}${atPlace(place)}`,
         'or see what each fetch meets: `dragoman issuers --config FILE`',
       ],
     }

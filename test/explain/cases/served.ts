@@ -3,7 +3,7 @@ export const RECORDED = {
   ERR_REQUEST_MEDIA_TYPE: [/Content-Type: application\/x-www-form-urlencoded/, /not as JSON/],
   ERR_REQUEST_BATCH: [/items: a list of 1 to \d+ items/, /each with an `id` of its own/],
   ERR_REQUEST_FORWARDED: [
-    /x-forwarded-proto: it from the proxy/,
+    /x-forwarded-proto: to be set by the proxy/,
     /have the proxy set x-forwarded-proto/,
     /dragoman\.yaml:\d+:\d+/,
   ],
