@@ -4,7 +4,9 @@ import process from 'node:process'
 
 const body = JSON.stringify({ access_token: 'a'.repeat(900), token_type: 'Bearer', expires_in: 300 })
 const headers = { 'content-type': 'application/json', 'cache-control': 'no-store', 'content-length': body.length }
-const server = createServer((request, response) => {
+// Milliseconds, as in the gateway: a connection that is not needed for some seconds is still there afterwards.
+const KEPT = 75_000
+const server = createServer({ keepAliveTimeout: KEPT }, (request, response) => {
   request.on('data', () => {})
   request.on('end', () => response.writeHead(200, headers).end(body))
 })
