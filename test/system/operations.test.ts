@@ -195,9 +195,12 @@ stages:
     expect(await failed()).toEqual({ code: 3, stderr: expect.stringContaining('nowhere.yaml') })
   })
 
-  it('for a certificate of the listener that is not there: 3, and its name', async () => {
+  it('for a certificate of the listener that is not there: 1, its name, and where it is asked for', async () => {
     edit('certificate: tls.pem', 'certificate: gone.pem')
-    expect(await failed()).toEqual({ code: 3, stderr: expect.stringContaining('gone.pem') })
+    expect(await failed()).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/:\d+:\d+: listeners\[1\][\s\S]*gone\.pem/),
+    })
   })
 
   it('for an audit file that cannot be opened: 3, and its name', async () => {

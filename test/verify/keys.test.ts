@@ -119,7 +119,7 @@ describe('keys behind a URL', () => {
     const issuer = await newIssuer('ES256', 'k')
     const verifier = createVerifier(options(`${server.origin}/jwks`, { clock: () => NOW }))
     expect((await verifier.admit(payment(await issuer.sign()))).answer?.status).toBe(503)
-    expect(verifier.status()).toMatchObject([{ ready: false, keys: 0, lastError: 'status' }])
+    expect(verifier.status()).toMatchObject([{ ready: false, keys: 0, lastError: 'status 500' }])
   })
 
   it('are found through metadata, and only through that of the issuer itself', async () => {
