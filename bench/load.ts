@@ -163,7 +163,8 @@ export async function openLoop(
       stalled = Math.max(stalled, now - turn)
       turn = now
       while (due !== undefined && due.at <= now) {
-        const socket = free.pop()
+        // Each in its turn: a connection on which nothing comes for ten seconds is closed.
+        const socket = free.shift()
         if (socket === undefined) break
         const time = due.at
         under += 1

@@ -80,7 +80,6 @@ export async function latency({ world, port, full, main, bare }: Setting) {
 /** ES256 exchanges at a third of the capacity, alone and beside ML-DSA ones. */
 export async function beside({ world, port, full }: Setting) {
   const sockets = await connections(port, 32)
-  const slow = await connections(port, 4)
   const rate = 1000
   const seconds = full ? 4 : 2
   const made = () => make(Math.ceil(rate * seconds * 1.2), world.requests.distinct)
@@ -93,11 +92,13 @@ export async function beside({ world, port, full }: Setting) {
     const slowRequests = make(1500 * seconds, world.requests.mldsa)
     const requests = made()
     // Both are made by now: what the driver does meanwhile is time that answers wait for it.
+    const slow = await connections(port, 4)
     const load = closedLoop(slow, slowRequests, { seconds, once: true })
     together.push(await one(requests))
     await load
+    for (const socket of slow) socket.destroy()
   }
-  for (const socket of [...sockets, ...slow]) socket.destroy()
+  for (const socket of sockets) socket.destroy()
   return { beside: { rate, alone: ms(median(alone)), together: ms(median(together)) } }
 }
 
