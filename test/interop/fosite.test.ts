@@ -6,11 +6,9 @@ import { TOKEN_EXCHANGE, tokenTypes } from '../../src/core/types.ts'
 import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
 import { type LiveDomains, newLiveDomains } from '../support/chaining.ts'
 import { type GoPeer, hasGoPeer, NO_GO_PEER, startGoPeer } from '../support/go-peer.ts'
-import { basicOf, freePorts, rewrite, send } from '../support/live.ts'
+import { freePorts, postForm, rewrite } from '../support/live.ts'
 
 if (!hasGoPeer('fosite')) console.warn(`skipped: ${NO_GO_PEER}`)
-
-type Strings = { readonly [name: string]: string }
 
 describe.skipIf(!hasGoPeer('fosite'))('ory/fosite, in Go', () => {
   let domains: LiveDomains
@@ -31,17 +29,8 @@ describe.skipIf(!hasGoPeer('fosite'))('ory/fosite, in Go', () => {
     await domains?.close()
   })
 
-  const post = (url: string, client: string, parameters: Strings) =>
-    send(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        authorization: basicOf(client, `${client}-secret`),
-      },
-      body: new URLSearchParams(parameters).toString(),
-    })
   const redeem = async (assertion: string, scope = 'claims.create', client = 'service') => {
-    const { status, text } = await post(`${peer.issuer}/token`, client, {
+    const { status, text } = await postForm(`${peer.issuer}/token`, client, {
       grant_type: jwtBearer.type,
       assertion,
       scope,
@@ -49,7 +38,7 @@ describe.skipIf(!hasGoPeer('fosite'))('ory/fosite, in Go', () => {
     return { status, body: JSON.parse(text) }
   }
   async function grant(audience = peer.issuer): Promise<string> {
-    const { body } = await post(`${domains.issuer('larkspur')}/token`, 'intake', {
+    const { body } = await postForm(`${domains.issuer('larkspur')}/token`, 'intake', {
       ...{ grant_type: TOKEN_EXCHANGE, subject_token: domains.file('txn.jwt'), audience },
       subject_token_type: tokenTypes.txnToken,
     })

@@ -6,11 +6,9 @@ import { tokenTypes } from '../../src/core/types.ts'
 import { jwtBearer } from '../../src/grants/jwt-bearer.ts'
 import { type LiveDomains, newLater, newLiveDomains } from '../support/chaining.ts'
 import { type GoPeer, hasGoPeer, NO_GO_PEER, startGoPeer } from '../support/go-peer.ts'
-import { basicOf, freePorts, rewrite, send } from '../support/live.ts'
+import { freePorts, postForm, rewrite } from '../support/live.ts'
 
 if (!hasGoPeer('zitadel')) console.warn(`skipped: ${NO_GO_PEER}`)
-
-type Strings = { readonly [name: string]: string }
 
 describe.skipIf(!hasGoPeer('zitadel'))('zitadel/oidc, in Go', () => {
   let domains: LiveDomains
@@ -60,24 +58,18 @@ describe.skipIf(!hasGoPeer('zitadel'))('zitadel/oidc, in Go', () => {
     await domains?.close()
   })
 
-  const post = (url: string, client: string, parameters: Strings) =>
-    send(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        authorization: basicOf(client, `${client}-secret`),
-      },
-      body: new URLSearchParams(parameters).toString(),
-    })
   const redeem = (assertion: string) =>
-    post(`${domains.issuer('meridian')}/token`, 'larkspur-claims', { grant_type: jwtBearer.type, assertion })
+    postForm(`${domains.issuer('meridian')}/token`, 'larkspur-claims', { grant_type: jwtBearer.type, assertion })
   const atPeer = (assertion: string, scope = 'claims.create') =>
-    post(`${peer.issuer}/oauth/token`, 'service', { grant_type: jwtBearer.type, assertion, scope })
+    postForm(`${peer.issuer}/oauth/token`, 'service', { grant_type: jwtBearer.type, assertion, scope })
   const code = () => domains.records.at(-1)?.code
 
   /** Its own token, for our gateway or somebody else. */
   async function issued(scope = 'claims.create'): Promise<string> {
-    const { body } = await post(`${peer.issuer}/oauth/token`, 'service', { grant_type: 'client_credentials', scope })
+    const { body } = await postForm(`${peer.issuer}/oauth/token`, 'service', {
+      grant_type: 'client_credentials',
+      scope,
+    })
     return String(body['access_token'])
   }
 
@@ -101,7 +93,7 @@ describe.skipIf(!hasGoPeer('zitadel'))('zitadel/oidc, in Go', () => {
     expect(payload, text).toMatchObject({ sub: decodeJwt(assertion).sub, scope: 'claims.create' })
     expect(await atPeer(assertion)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
     // It asks nobody who redeems, as docs/interoperability.md says.
-    const unknown = await post(`${peer.issuer}/oauth/token`, 'stranger', {
+    const unknown = await postForm(`${peer.issuer}/oauth/token`, 'stranger', {
       ...{ grant_type: jwtBearer.type, assertion: await grant(), scope: 'claims.create' },
     })
     expect(unknown).toMatchObject({ status: 200 })

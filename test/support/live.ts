@@ -144,6 +144,17 @@ export function rewrite(folder: string, name: string, pattern: string | RegExp, 
   writeFileSync(file, after)
 }
 
+/** Sends a form to a token endpoint, by a client whose secret is its name and `-secret`. */
+export const postForm = (url: string, client: string, parameters: { readonly [name: string]: string }) =>
+  send(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      authorization: basicOf(client, `${client}-secret`),
+    },
+    body: new URLSearchParams(parameters).toString(),
+  })
+
 /** One request, over a connection of its own unless an agent keeps one. */
 export function send(
   url: string,
